@@ -1,0 +1,14 @@
+//! `[api]`: limits of the operator REST.
+
+use crate::model::units::ByteSize;
+use serde::Deserialize;
+
+/// See `config.toml` for what each key means; that file holds the defaults.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub max_body: ByteSize,
+    pub max_page_size: usize,
+    pub max_intervals: usize,
+    pub max_history_points: usize,
+}

@@ -1,0 +1,1 @@
+//! The wiring: opens the store, starts the registry, then the doors; stops in reverse.

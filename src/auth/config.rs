@@ -1,0 +1,17 @@
+//! `[admin]`: the first administrator, operator tokens, login throttling.
+
+use crate::model::units::Period;
+use serde::Deserialize;
+
+/// See `config.toml` for what each key means; that file holds the defaults.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub username: String,
+    /// Empty: generated at first start and shown once.
+    pub password: String,
+    pub token_life: Period,
+    pub refresh_life: Period,
+    pub login_attempts: u32,
+    pub login_window: Period,
+}

@@ -1,0 +1,3 @@
+//! The binary: arguments, exit codes, nothing else.
+
+fn main() {}

@@ -1,0 +1,43 @@
+//! Devices and their profiles as records.
+
+use super::ids::{DeviceId, ProfileId};
+use super::Millis;
+use serde::{Deserialize, Serialize};
+
+/// A device as the operator knows it. Its credentials are a record of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    pub id: DeviceId,
+    pub created: Millis,
+    /// Unique among all devices.
+    pub name: String,
+    pub label: Option<String>,
+    pub profile: ProfileId,
+    pub disabled: bool,
+    /// JSON text of an object (`{}` when none), kept as sent.
+    pub additional_info: Box<str>,
+    /// Raised with each update; a stale one is refused with 409.
+    pub version: u64,
+}
+
+/// What devices of one kind have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    pub id: ProfileId,
+    pub created: Millis,
+    /// Unique; equals `type` of its devices.
+    pub name: String,
+    pub description: Option<String>,
+    pub default: bool,
+    pub options: ProfileOptions,
+    pub version: u64,
+}
+
+/// Behaviour that a profile switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProfileOptions {
+    /// MQTT 3.1.1: PUBACK a malformed publish instead of closing (`sendAckOnValidationException`).
+    pub ack_malformed: bool,
+    /// Numeric strings become numbers (ThingsBoard's type cast). Off by default.
+    pub cast_numeric_strings: bool,
+}

@@ -1,0 +1,1 @@
+//! Cuts a time range into the intervals of an aggregation (contract/admin-rest.md 5).

@@ -1,0 +1,145 @@
+//! The enumerated reasons for which the platform refuses something (design.md 1, promise 2).
+//!
+//! Each refusal appears on the wire in its protocol's terms, in `rejected_total{transport,reason}`
+//! and as a row in the device's event stream. Transports map a `Reason` to their own codes.
+
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why something was refused. `label()` is the metric label and the `reason` of the event row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Reason {
+    // Who speaks
+    /// User name, token or certificate missing where one is needed.
+    CredentialsMissing,
+    /// No such token, user name, client id or certificate.
+    CredentialsUnknown,
+    /// Known user, wrong password.
+    PasswordWrong,
+    DeviceDisabled,
+    /// The device's profile does not allow this transport.
+    TransportNotAllowed,
+    // What was said
+    /// Not what the protocol's specification allows.
+    ProtocolViolation,
+    /// Larger than the configured limit.
+    TooLarge,
+    /// Payload is not JSON.
+    BadJson,
+    /// JSON, but not the shape this request takes.
+    BadShape,
+    /// JSON nested deeper than the configured limit.
+    TooDeep,
+    /// A key that is blank or too long.
+    BadKey,
+    /// A value that no type can hold (NaN, infinity).
+    BadValue,
+    /// A `ts` that is not a whole number of milliseconds.
+    BadTimestamp,
+    /// A request id that is not a 32-bit integer.
+    BadRequestId,
+    /// A topic or path that names nothing here.
+    UnknownTopic,
+    /// A filter that this platform does not serve.
+    UnknownFilter,
+    /// A gateway topic used by a device that is no gateway.
+    NotAGateway,
+    /// An RPC reply to nothing that is waiting (late, repeated, or never asked).
+    UnknownRpc,
+    /// A `null` value in telemetry or attributes: skipped.
+    NullValue,
+    // How much
+    TooManyConnections,
+    /// A per-device or per-peer queue is full.
+    QueueFull,
+    RateLimited,
+    /// Too slow to send what it began.
+    TooSlow,
+    /// Nothing heard within 1.5 times the keepalive.
+    KeepaliveExpired,
+    // What became of it
+    /// Another session of the same device took over.
+    TakenOver,
+    /// An epoch that is not the newest of its device (design.md 7.4).
+    StaleEpoch,
+    DeviceDeleted,
+    CredentialsChanged,
+    /// The disk is full or below its reserve.
+    StoreFull,
+    /// The store could not take or read it for another reason.
+    StoreFailed,
+    /// Expired before it could be delivered or answered.
+    Expired,
+    /// The platform is stopping.
+    ShuttingDown,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Reason {
+    /// Stable, lower-case with underscores.
+    pub fn label(self) -> &'static str {
+        use Reason::*;
+        match self {
+            CredentialsMissing => "credentials_missing",
+            CredentialsUnknown => "credentials_unknown",
+            PasswordWrong => "password_wrong",
+            DeviceDisabled => "device_disabled",
+            TransportNotAllowed => "transport_not_allowed",
+            ProtocolViolation => "protocol_violation",
+            TooLarge => "too_large",
+            BadJson => "bad_json",
+            BadShape => "bad_shape",
+            TooDeep => "too_deep",
+            BadKey => "bad_key",
+            BadValue => "bad_value",
+            BadTimestamp => "bad_timestamp",
+            BadRequestId => "bad_request_id",
+            UnknownTopic => "unknown_topic",
+            UnknownFilter => "unknown_filter",
+            NotAGateway => "not_a_gateway",
+            UnknownRpc => "unknown_rpc",
+            NullValue => "null_value",
+            TooManyConnections => "too_many_connections",
+            QueueFull => "queue_full",
+            RateLimited => "rate_limited",
+            TooSlow => "too_slow",
+            KeepaliveExpired => "keepalive_expired",
+            TakenOver => "taken_over",
+            StaleEpoch => "stale_epoch",
+            DeviceDeleted => "device_deleted",
+            CredentialsChanged => "credentials_changed",
+            StoreFull => "store_full",
+            StoreFailed => "store_failed",
+            Expired => "expired",
+            ShuttingDown => "shutting_down",
+            Internal => "internal",
+        }
+    }
+}
+
+/// A refusal with what a device's author needs to mend it. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    pub reason: Reason,
+    /// One sentence: what and where, e.g. `values.temp: null is not allowed here`.
+    pub detail: Cow<'static, str>,
+}
+
+impl Rejection {
+    pub fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.label(), self.detail)
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,17 @@
+//! `[registry]`: where actors live, and how long a call may take.
+
+use crate::model::units::Period;
+use serde::Deserialize;
+
+/// See `config.toml` for what each key means; that file holds the defaults.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// 0 = one a core.
+    pub arbiters: usize,
+    pub call_timeout: Period,
+    pub takeover_timeout: Period,
+    pub events_kept_per_device: usize,
+    pub events_kept: usize,
+    pub event_listener_queue: usize,
+}

@@ -1,0 +1,23 @@
+//! The registry: exactly one live actor per device, and the only door to it.
+//!
+//! A transport calls [`Registry::connect`] once per session (or per request) and gets a
+//! [`DeviceHandle`]; the operator API calls [`Registry::call`]. Neither sees an actor's address.
+//! Actors live on arbiters chosen by the device id's stable hash, are re-created from a factory
+//! after a panic, and are let go when idle.
+//!
+//! Knows nothing of: bytes on wires, HTTP, sled.
+
+pub mod config;
+pub mod door;
+pub mod events;
+pub mod handle;
+pub mod placement;
+pub mod supervisor;
+
+pub use config::Config;
+pub use door::{
+    CallOutcome, Command, CommandReply, ConnectRequest, Connected, OpenSession, Poll, Polled,
+    Registry,
+};
+pub use events::{EventFilter, EventStream};
+pub use handle::{DeviceHandle, Ticket};

@@ -1,0 +1,1 @@
+//! Which arbiter a device lives on: by its stable hash.

@@ -1,0 +1,112 @@
+//! What the log carries. A batch is self-contained: applying it needs no clock and nothing else.
+//!
+//! The order of variants and fields is the journal's format (postcard): append only, and raise
+//! the frame's version byte when something must change.
+
+use crate::model::attributes::Scope;
+use crate::model::credentials::Credentials;
+use crate::model::device::{Device, Profile};
+use crate::model::ids::{DeviceId, Origin, Partition, RpcId};
+use crate::model::operator::{Operator, RevokedSession};
+use crate::model::rpc::RpcRecord;
+use crate::model::session::StoredSession;
+use crate::model::telemetry::Row;
+use crate::model::value::{Key, Value};
+use crate::model::Millis;
+use serde::{Deserialize, Serialize};
+
+/// Changes that become durable together, or not at all. All belong to one partition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    pub partition: Partition,
+    pub changes: Vec<Change>,
+}
+
+impl Batch {
+    /// A batch of one device's changes.
+    pub fn of_device(device: DeviceId, changes: Vec<Change>) -> Self {
+        Self {
+            partition: device.partition(),
+            changes,
+        }
+    }
+
+    /// A batch of what belongs to no device.
+    pub fn of_system(changes: Vec<Change>) -> Self {
+        Self {
+            partition: Partition::SYSTEM,
+            changes,
+        }
+    }
+}
+
+/// One fact. Applying the same fact again changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// Upserts of points. For one (device, key, ts) the higher origin wins, whatever the order of
+    /// arrival; latest = highest (ts, origin).
+    Telemetry {
+        device: DeviceId,
+        origin: Origin,
+        rows: Vec<Row>,
+    },
+    TelemetryDelete {
+        device: DeviceId,
+        keys: Vec<Key>,
+        selection: DeleteSelection,
+    },
+    /// Each put and each delete that names an existing key raises the scope's revision by one
+    /// for the whole change (all its keys get the same revision).
+    AttributesPut {
+        device: DeviceId,
+        scope: Scope,
+        at: Millis,
+        entries: Vec<(Key, Value)>,
+    },
+    AttributesDelete {
+        device: DeviceId,
+        scope: Scope,
+        at: Millis,
+        keys: Vec<Key>,
+    },
+    /// Creates or replaces a device together with its name index.
+    DevicePut(Device),
+    /// Removes the device and everything it owns: credentials, attributes, telemetry, RPCs, session.
+    DeviceDelete(DeviceId),
+    /// Creates or replaces a device's credentials together with their look-up index.
+    CredentialsPut(Credentials),
+    ProfilePut(Profile),
+    RpcPut(RpcRecord),
+    RpcDelete {
+        device: DeviceId,
+        rpc: RpcId,
+    },
+    /// Request ids below `upto` may have been used; the next life of the actor starts there.
+    RpcIdsReserved {
+        device: DeviceId,
+        upto: i32,
+    },
+    SessionPut {
+        device: DeviceId,
+        session: StoredSession,
+    },
+    SessionDelete(DeviceId),
+    OperatorPut(Operator),
+    /// A secret or setting of the node itself, e.g. the token signing key. Never in logs.
+    SystemPut {
+        name: String,
+        value: Vec<u8>,
+    },
+    SessionRevoked(RevokedSession),
+}
+
+/// Which points a telemetry deletion takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteSelection {
+    /// Start inclusive, end exclusive; `None` = all points of the keys.
+    pub range: Option<(Millis, Millis)>,
+    /// Whether a latest value inside the range goes too.
+    pub delete_latest: bool,
+    /// Whether the newest remaining point then becomes the latest.
+    pub rewrite_latest: bool,
+}

@@ -1,0 +1,22 @@
+//! The store's promise: nothing acknowledged is lost.
+//!
+//! Everything written goes through [`Log::commit`] as a [`Batch`]: the journal is the log, the
+//! engine's tables are a pure function of it (design.md 7.6). When `commit` returns `Ok`, the
+//! batch is on disk and every read begun afterwards sees it. Engines: `memory` (the oracle, for
+//! tests), `sled` (journal in front, sled behind). Both pass `contract`.
+//!
+//! Knows nothing of: protocols, sessions, actors, HTTP.
+
+pub mod batch;
+pub mod config;
+pub mod contract;
+pub mod error;
+pub mod journal;
+pub mod memory;
+pub mod sled;
+pub mod traits;
+
+pub use batch::{Batch, Change};
+pub use config::Config;
+pub use error::StoreError;
+pub use traits::*;

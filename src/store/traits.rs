@@ -1,0 +1,164 @@
+//! The store's doors. All async, none names an engine: a distributed engine fits behind them later.
+
+use super::batch::Batch;
+use super::error::StoreError;
+use crate::model::attributes::{Attribute, AttributeChanges, Revision, Scope};
+use crate::model::credentials::Credentials;
+use crate::model::device::{Device, Profile};
+use crate::model::ids::{
+    CredentialsId, DeviceId, Incarnation, NodeId, OperatorId, ProfileId, RpcId,
+};
+use crate::model::operator::{Operator, RevokedSession};
+use crate::model::query::{Aggregation, HistoryQuery, Page, PageRequest};
+use crate::model::rpc::{RpcRecord, RpcState};
+use crate::model::session::StoredSession;
+use crate::model::telemetry::Point;
+use crate::model::value::Key;
+use crate::model::Millis;
+use async_trait::async_trait;
+use std::ops::Range;
+use std::sync::Arc;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Sequence of a batch in this node's log. With (node, incarnation) it is the dedup id.
+pub type LogSequence = u64;
+
+/// The only way to write.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Returns once the batch is synced to disk and visible to reads. Batches of one caller that
+    /// are committed one after the other are applied in that order. Waits while too much is queued
+    /// (`store.queue_bytes`).
+    /// Errors: `Full`, `BatchTooLarge`, `Io`, `Closed`; nothing of the batch is kept then.
+    async fn commit(&self, batch: Batch) -> Result<LogSequence>;
+
+    /// Who we are: the data directory's node id and the incarnation raised at this start.
+    fn identity(&self) -> (NodeId, Incarnation);
+
+    /// Cheap health check for `/readyz`: `Err(Full)` while the disk is below its reserve.
+    fn health(&self) -> Result<()>;
+
+    /// Flushes everything and refuses further commits. Called once, last.
+    async fn close(&self) -> Result<()>;
+}
+
+#[async_trait]
+pub trait DeviceStore: Send + Sync {
+    async fn device(&self, id: DeviceId) -> Result<Option<Device>>;
+    async fn device_by_name(&self, name: &str) -> Result<Option<Device>>;
+    /// `profile`: only devices of this profile. Text matches name or label without case.
+    async fn devices(&self, page: &PageRequest, profile: Option<ProfileId>)
+        -> Result<Page<Device>>;
+    async fn credentials(&self, device: DeviceId) -> Result<Option<Credentials>>;
+    async fn credentials_by_id(&self, id: CredentialsId) -> Result<Option<Credentials>>;
+    /// By the unique look-up text (token, user name or hash).
+    async fn credentials_by_lookup(&self, lookup: &str) -> Result<Option<Credentials>>;
+    async fn profile(&self, id: ProfileId) -> Result<Option<Profile>>;
+    /// All profiles; there are few.
+    async fn profiles(&self) -> Result<Vec<Profile>>;
+}
+
+#[async_trait]
+pub trait AttributeStore: Send + Sync {
+    /// All attributes of the scope, or those of `keys` that exist, by key.
+    async fn attributes(
+        &self,
+        device: DeviceId,
+        scope: Scope,
+        keys: Option<&[Key]>,
+    ) -> Result<Vec<Attribute>>;
+
+    /// Revision of the last change of this scope; 0 when there was none.
+    async fn revision(&self, device: DeviceId, scope: Scope) -> Result<Revision>;
+
+    /// What changed after `since`, merged (newest value of each key; deletions remembered for the
+    /// last 1,000 deleted keys of a scope, `truncated` beyond).
+    async fn changes_since(
+        &self,
+        device: DeviceId,
+        scope: Scope,
+        since: Revision,
+    ) -> Result<AttributeChanges>;
+}
+
+#[async_trait]
+pub trait TimeseriesStore: Send + Sync {
+    /// Keys that have a latest value or any point, sorted.
+    async fn telemetry_keys(&self, device: DeviceId) -> Result<Vec<Key>>;
+
+    /// Latest point of each asked key that has one (all keys when `None`), by key.
+    async fn latest(&self, device: DeviceId, keys: Option<&[Key]>) -> Result<Vec<(Key, Point)>>;
+
+    /// Points of one series, in the asked order, at most `limit`.
+    async fn history(
+        &self,
+        device: DeviceId,
+        key: &str,
+        query: &HistoryQuery,
+    ) -> Result<Vec<Point>>;
+
+    /// One point an interval that holds at least one point; its `ts` is start + (end - start) / 2.
+    /// `intervals` are ascending and do not overlap. Rules: `query::Aggregation`,
+    /// contract/admin-rest.md 5.
+    async fn aggregate(
+        &self,
+        device: DeviceId,
+        key: &str,
+        intervals: &[Range<Millis>],
+        aggregation: Aggregation,
+    ) -> Result<Vec<Point>>;
+}
+
+#[async_trait]
+pub trait RpcStore: Send + Sync {
+    async fn rpc(&self, id: RpcId) -> Result<Option<RpcRecord>>;
+    /// Records of the device that are not final, oldest first.
+    async fn pending_rpcs(&self, device: DeviceId) -> Result<Vec<RpcRecord>>;
+    async fn rpcs(
+        &self,
+        device: DeviceId,
+        state: Option<RpcState>,
+        page: &PageRequest,
+    ) -> Result<Page<RpcRecord>>;
+    /// First request id that was never reserved (0 for a new device).
+    async fn reserved_rpc_ids(&self, device: DeviceId) -> Result<i32>;
+    /// Devices with a pending RPC whose `expires` is at or before `now`, at most `limit`.
+    async fn rpcs_due(&self, now: Millis, limit: usize) -> Result<Vec<(DeviceId, RpcId)>>;
+}
+
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    async fn session(&self, device: DeviceId) -> Result<Option<StoredSession>>;
+}
+
+#[async_trait]
+pub trait OperatorStore: Send + Sync {
+    async fn operator(&self, id: OperatorId) -> Result<Option<Operator>>;
+    /// Without regard to case.
+    async fn operator_by_name(&self, username: &str) -> Result<Option<Operator>>;
+    async fn operators(&self) -> Result<Vec<Operator>>;
+    async fn system(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Revocations not yet past their `until` at `now`.
+    async fn revoked_sessions(&self, now: Millis) -> Result<Vec<RevokedSession>>;
+}
+
+/// Everything an engine offers.
+pub trait Store:
+    Log + DeviceStore + AttributeStore + TimeseriesStore + RpcStore + SessionStore + OperatorStore
+{
+}
+
+impl<T> Store for T where
+    T: Log
+        + DeviceStore
+        + AttributeStore
+        + TimeseriesStore
+        + RpcStore
+        + SessionStore
+        + OperatorStore
+{
+}
+
+/// How the rooms above hold a store.
+pub type SharedStore = Arc<dyn Store>;

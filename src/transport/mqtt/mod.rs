@@ -1,0 +1,8 @@
+//! MQTT 3.1, 3.1.1 and 5 (contract/mqtt.md).
+//!
+//! `codec` (pure) ↔ packets ↔ `session` (pure state machine: input, now → effects) ↔ `mapping`
+//! (topics ↔ Uplink/Downlink); `listener` is the only I/O.
+
+pub mod config;
+
+pub use config::Config;
