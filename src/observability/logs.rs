@@ -1,1 +1,24 @@
-//! placeholder
+//! Structured logs through `tracing`, to standard error: a human form and one JSON object a line.
+
+use super::config::{Config, Format};
+use tracing_subscriber::EnvFilter;
+
+/// Installs the process-wide subscriber. `RUST_LOG`, when set, wins over `log.level`.
+///
+/// Errors: a filter that cannot be read (the text names it), or a subscriber that is already there.
+pub fn install(config: &Config) -> Result<(), String> {
+    let from_environment = std::env::var("RUST_LOG")
+        .ok()
+        .filter(|text| !text.is_empty());
+    let text = from_environment.as_deref().unwrap_or(&config.level);
+    let filter =
+        EnvFilter::try_new(text).map_err(|error| format!("log filter `{text}`: {error}"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match config.format {
+        Format::Human => builder.try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    }
+    .map_err(|error| error.to_string())
+}

@@ -1,0 +1,164 @@
+//! What the types of single keys cannot tell: addresses, ranges, and keys that must fit together.
+
+use super::error::ConfigError;
+use super::layer::Layers;
+use super::Config;
+use std::net::SocketAddr;
+
+/// One rule: the key to blame, what must hold, and what to say when it does not.
+struct Rule {
+    key: &'static str,
+    holds: bool,
+    why: &'static str,
+}
+
+/// Checks everything; the first rule that is broken is the error.
+pub fn check(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
+    match rules(config).into_iter().find(|rule| !rule.holds) {
+        None => Ok(()),
+        Some(rule) => Err(ConfigError::BadValue {
+            place: layers.place_of(rule.key),
+            key: rule.key.to_owned(),
+            why: rule.why.to_owned(),
+        }),
+    }
+}
+
+fn rules(config: &Config) -> Vec<Rule> {
+    let mut rules = addresses(config);
+    rules.extend(limits(config));
+    rules
+}
+
+fn addresses(config: &Config) -> Vec<Rule> {
+    const ADDRESS: &str =
+        "not an address with a port; write it like \"0.0.0.0:1883\" or \"[::]:1883\"";
+    let is_address = |text: &str| text.parse::<SocketAddr>().is_ok();
+    let both = config.http.enabled && config.mqtt.enabled;
+    vec![
+        Rule {
+            key: "http.bind",
+            holds: is_address(&config.http.bind),
+            why: ADDRESS,
+        },
+        Rule {
+            key: "mqtt.bind",
+            holds: is_address(&config.mqtt.bind),
+            why: ADDRESS,
+        },
+        Rule {
+            key: "mqtt.bind",
+            holds: !both
+                || config.mqtt.bind != config.http.bind
+                || config.mqtt.bind.ends_with(":0"),
+            why: "the same address as http.bind",
+        },
+        Rule {
+            key: "mqtt.enabled",
+            holds: config.mqtt.enabled || config.http.enabled,
+            why: "every door is closed",
+        },
+    ]
+}
+
+fn limits(config: &Config) -> Vec<Rule> {
+    const POSITIVE: &str = "must be at least 1";
+    let mqtt = &config.mqtt;
+    vec![
+        Rule {
+            key: "mqtt.max_packet",
+            holds: (256..=256 << 20).contains(&mqtt.max_packet.0),
+            why: "must be from 256B to 256MiB",
+        },
+        Rule {
+            key: "mqtt.max_connections",
+            holds: mqtt.max_connections > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "mqtt.receive_maximum",
+            holds: mqtt.receive_maximum > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "mqtt.inflight_window",
+            holds: mqtt.inflight_window > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "mqtt.max_subscriptions",
+            holds: mqtt.max_subscriptions > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "mqtt.max_keepalive",
+            holds: (1..=65_535).contains(&mqtt.max_keepalive.0.as_secs()),
+            why: "must be from 1s to 65535s, the range of the protocol's field",
+        },
+        Rule {
+            key: "mqtt.outstanding_bytes",
+            holds: mqtt.outstanding_bytes >= mqtt.max_packet,
+            why: "must be at least mqtt.max_packet, or the largest packet could never be taken",
+        },
+        Rule {
+            key: "payload.max_depth",
+            holds: (1..=128).contains(&config.payload.max_depth),
+            why: "must be from 1 to 128",
+        },
+        Rule {
+            key: "payload.max_key",
+            holds: (1..=65_535).contains(&config.payload.max_key),
+            why: "must be from 1 to 65535",
+        },
+        Rule {
+            key: "payload.max_points",
+            holds: config.payload.max_points > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "store.journal_segment",
+            holds: (1 << 20..=1 << 30).contains(&config.store.journal_segment.0),
+            why: "must be from 1MiB to 1GiB",
+        },
+        Rule {
+            key: "store.queue_bytes",
+            holds: config.store.queue_bytes.0 >= 1 << 20,
+            why: "must be at least 1MiB, the size of the largest batch",
+        },
+        Rule {
+            key: "admin.username",
+            holds: !config.admin.username.trim().is_empty(),
+            why: "must not be empty",
+        },
+        Rule {
+            key: "admin.password",
+            holds: config.admin.password.is_empty() || config.admin.password.chars().count() >= 8,
+            why: "must have at least 8 characters, or be empty to have one generated",
+        },
+        Rule {
+            key: "device.sessions",
+            holds: config.device.sessions > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "device.pending_rpcs",
+            holds: config.device.pending_rpcs > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "api.max_page_size",
+            holds: config.api.max_page_size > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "api.max_intervals",
+            holds: config.api.max_intervals > 0,
+            why: POSITIVE,
+        },
+        Rule {
+            key: "api.max_history_points",
+            holds: config.api.max_history_points > 0,
+            why: POSITIVE,
+        },
+    ]
+}
