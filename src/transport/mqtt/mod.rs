@@ -3,6 +3,7 @@
 //! `codec` (pure) ↔ packets ↔ `session` (pure state machine: input, now → effects) ↔ `mapping`
 //! (topics ↔ Uplink/Downlink); `listener` is the only I/O.
 
+pub mod codec;
 pub mod config;
 
 pub use config::Config;
