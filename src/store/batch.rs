@@ -56,7 +56,8 @@ pub enum Change {
         selection: DeleteSelection,
     },
     /// Each put and each delete that names an existing key raises the scope's revision by one
-    /// for the whole change (all its keys get the same revision).
+    /// for the whole change (all its keys get the same revision). A put without entries and a
+    /// delete without an existing key change nothing.
     AttributesPut {
         device: DeviceId,
         scope: Scope,
@@ -73,7 +74,8 @@ pub enum Change {
     DevicePut(Device),
     /// Removes the device and everything it owns: credentials, attributes, telemetry, RPCs, session.
     DeviceDelete(DeviceId),
-    /// Creates or replaces a device's credentials together with their look-up index.
+    /// Creates or replaces a device's credentials together with their look-up index: the old
+    /// look-up text and the old id are free then.
     CredentialsPut(Credentials),
     ProfilePut(Profile),
     RpcPut(RpcRecord),
@@ -82,6 +84,7 @@ pub enum Change {
         rpc: RpcId,
     },
     /// Request ids below `upto` may have been used; the next life of the actor starts there.
+    /// The last one stands.
     RpcIdsReserved {
         device: DeviceId,
         upto: i32,
@@ -97,6 +100,7 @@ pub enum Change {
         name: String,
         value: Vec<u8>,
     },
+    /// Of two for one session the later `until` stands: a revocation is never shortened.
     SessionRevoked(RevokedSession),
 }
 
@@ -107,6 +111,6 @@ pub struct DeleteSelection {
     pub range: Option<(Millis, Millis)>,
     /// Whether a latest value inside the range goes too.
     pub delete_latest: bool,
-    /// Whether the newest remaining point then becomes the latest.
+    /// Whether the newest remaining point then becomes the latest (only when one was taken).
     pub rewrite_latest: bool,
 }

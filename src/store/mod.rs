@@ -7,12 +7,14 @@
 //!
 //! Knows nothing of: protocols, sessions, actors, HTTP.
 
+pub mod aggregate;
 pub mod batch;
 pub mod config;
 pub mod contract;
 pub mod error;
 pub mod journal;
 pub mod memory;
+pub mod paging;
 pub mod sled;
 pub mod traits;
 

@@ -47,7 +47,8 @@ pub trait Log: Send + Sync {
 pub trait DeviceStore: Send + Sync {
     async fn device(&self, id: DeviceId) -> Result<Option<Device>>;
     async fn device_by_name(&self, name: &str) -> Result<Option<Device>>;
-    /// `profile`: only devices of this profile. Text matches name or label without case.
+    /// `profile`: only devices of this profile. Listed as `paging::page_of_devices` does: text
+    /// matches name or label without case, ties go by creation, then id.
     async fn devices(&self, page: &PageRequest, profile: Option<ProfileId>)
         -> Result<Page<Device>>;
     async fn credentials(&self, device: DeviceId) -> Result<Option<Credentials>>;
@@ -72,8 +73,9 @@ pub trait AttributeStore: Send + Sync {
     /// Revision of the last change of this scope; 0 when there was none.
     async fn revision(&self, device: DeviceId, scope: Scope) -> Result<Revision>;
 
-    /// What changed after `since`, merged (newest value of each key; deletions remembered for the
-    /// last 1,000 deleted keys of a scope, `truncated` beyond).
+    /// What changed after `since`, merged, each list by key (newest value of each key; deletions
+    /// remembered for the last 1,000 deleted keys of a scope, of one revision the higher keys;
+    /// `truncated` when `since` is before the revision of a forgotten one).
     async fn changes_since(
         &self,
         device: DeviceId,
@@ -113,8 +115,10 @@ pub trait TimeseriesStore: Send + Sync {
 #[async_trait]
 pub trait RpcStore: Send + Sync {
     async fn rpc(&self, id: RpcId) -> Result<Option<RpcRecord>>;
-    /// Records of the device that are not final, oldest first.
+    /// Records of the device that are not final, oldest first: by creation, then request id, then id
+    /// (`paging::oldest_rpc_first`).
     async fn pending_rpcs(&self, device: DeviceId) -> Result<Vec<RpcRecord>>;
+    /// Records of the device, only those in `state` if given, as `paging::page_of_rpcs` lists them.
     async fn rpcs(
         &self,
         device: DeviceId,
@@ -123,7 +127,8 @@ pub trait RpcStore: Send + Sync {
     ) -> Result<Page<RpcRecord>>;
     /// First request id that was never reserved (0 for a new device).
     async fn reserved_rpc_ids(&self, device: DeviceId) -> Result<i32>;
-    /// Devices with a pending RPC whose `expires` is at or before `now`, at most `limit`.
+    /// Devices with a pending RPC whose `expires` is at or before `now`, at most `limit`, by
+    /// `expires`, then id.
     async fn rpcs_due(&self, now: Millis, limit: usize) -> Result<Vec<(DeviceId, RpcId)>>;
 }
 
@@ -139,7 +144,7 @@ pub trait OperatorStore: Send + Sync {
     async fn operator_by_name(&self, username: &str) -> Result<Option<Operator>>;
     async fn operators(&self) -> Result<Vec<Operator>>;
     async fn system(&self, name: &str) -> Result<Option<Vec<u8>>>;
-    /// Revocations not yet past their `until` at `now`.
+    /// Revocations not yet past their `until` at `now` (`until >= now`).
     async fn revoked_sessions(&self, now: Millis) -> Result<Vec<RevokedSession>>;
 }
 

@@ -1,1 +1,197 @@
-//! placeholder
+//! The memory engine: the oracle that the others are measured against, and the store of other
+//! rooms' tests. Ordered maps behind one lock, and no cleverness. Nothing survives the process.
+//!
+//! For tests it can fail commits and reads, hold commits back, and count them.
+
+mod attributes;
+mod reads;
+mod series;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use self::tables::Tables;
+use super::batch::Batch;
+use super::error::StoreError;
+use super::traits::{Log, LogSequence};
+use crate::model::ids::{Incarnation, NodeId};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Largest batch in its encoded form, as the journal has it.
+const MAX_BATCH: usize = 1 << 20;
+
+/// A handle; clones share the same data.
+#[derive(Clone)]
+pub struct MemoryStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: NodeId,
+    incarnation: Incarnation,
+    state: Mutex<State>,
+    /// Fair, and held while a commit waits at the gate: commits keep the order of their calls.
+    writer: tokio::sync::Mutex<()>,
+    held: watch::Sender<bool>,
+    waiting: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    tables: Tables,
+    sequence: LogSequence,
+    closed: bool,
+    commit_failure: Option<StoreError>,
+    read_failure: Option<StoreError>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        Self::with(NodeId::new(), Incarnation(1), State::default())
+    }
+
+    fn with(node: NodeId, incarnation: Incarnation, state: State) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                node,
+                incarnation,
+                state: Mutex::new(state),
+                writer: tokio::sync::Mutex::new(()),
+                held: watch::Sender::new(false),
+                waiting: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// What a restart would find: the same data, the next incarnation, no injected failures.
+    pub fn reopened(&self) -> Self {
+        let state = self.inner.state.lock();
+        let kept = State {
+            tables: state.tables.clone(),
+            sequence: state.sequence,
+            ..State::default()
+        };
+        let incarnation = Incarnation(self.inner.incarnation.0 + 1);
+        Self::with(self.inner.node, incarnation, kept)
+    }
+
+    /// From now on every commit fails with this error (and `health` with it), until `None`.
+    pub fn fail_commits(&self, error: Option<StoreError>) {
+        self.inner.state.lock().commit_failure = error;
+    }
+
+    /// From now on every read fails with this error, until `None`.
+    pub fn fail_reads(&self, error: Option<StoreError>) {
+        self.inner.state.lock().read_failure = error;
+    }
+
+    /// Batches committed so far.
+    pub fn commits(&self) -> u64 {
+        self.inner.state.lock().sequence
+    }
+
+    /// Holds every commit back, before it is applied, until the gate is dropped.
+    pub fn gate(&self) -> Gate {
+        self.inner.held.send_replace(true);
+        Gate {
+            inner: self.inner.clone(),
+        }
+    }
+
+    /// Commits that were called and have not returned.
+    pub fn waiting_commits(&self) -> usize {
+        self.inner.waiting.load(Ordering::SeqCst)
+    }
+
+    fn read<T>(&self, answer: impl FnOnce(&Tables) -> T) -> Result<T, StoreError> {
+        let state = self.inner.state.lock();
+        match &state.read_failure {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer(&state.tables)),
+        }
+    }
+
+    async fn pass_gate(&self) {
+        let mut held = self.inner.held.subscribe();
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = held.wait_for(|held| !held).await;
+    }
+}
+
+/// Commits wait while this exists.
+#[must_use]
+pub struct Gate {
+    inner: Arc<Inner>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.inner.held.send_replace(false);
+    }
+}
+
+/// Counts a commit as waiting, also when its future is dropped half-way.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Self(counter)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Log for MemoryStore {
+    async fn commit(&self, batch: Batch) -> Result<LogSequence, StoreError> {
+        let encoded = postcard::to_stdvec(&batch);
+        let bytes = encoded.map_err(|e| StoreError::Io(e.to_string()))?.len();
+        if bytes > MAX_BATCH {
+            return Err(StoreError::BatchTooLarge { bytes });
+        }
+        let _waiting = Waiting::enter(&self.inner.waiting);
+        let _turn = self.inner.writer.lock().await;
+        self.pass_gate().await;
+        let mut state = self.inner.state.lock();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        if let Some(error) = &state.commit_failure {
+            return Err(error.clone());
+        }
+        for change in &batch.changes {
+            state.tables.apply(change);
+        }
+        state.sequence += 1;
+        Ok(state.sequence)
+    }
+
+    fn identity(&self) -> (NodeId, Incarnation) {
+        (self.inner.node, self.inner.incarnation)
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        let state = self.inner.state.lock();
+        state.commit_failure.clone().map_or(Ok(()), Err)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.state.lock().closed = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! The aggregation fold that every engine uses (contract/admin-rest.md 5). Pure.
+//!
+//! COUNT counts values of every type. The others look at numbers: the answer is a LONG while all
+//! numbers were LONG and it fits, else a DOUBLE; AVG is always a DOUBLE. MIN and MAX over an
+//! interval without any number compare its texts, as ThingsBoard does. Booleans and JSON are only
+//! counted. An interval where nothing fits the question gives no point.
+
+use crate::model::query::Aggregation;
+use crate::model::telemetry::Point;
+use crate::model::value::Value;
+use crate::model::Millis;
+use compact_str::CompactString;
+use std::ops::Range;
+
+/// Power of two by which the second sum of doubles is scaled down: exact, and it cannot overflow.
+const SCALE: f64 = 18_446_744_073_709_551_616.0;
+
+/// One interval's running answer. Push the values in ascending time, so that sums of doubles
+/// round alike in every engine.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    aggregation: Aggregation,
+    count: u64,
+    longs: u64,
+    doubles: u64,
+    long_sum: i128,
+    double_sum: f64,
+    scaled_sum: f64,
+    long_extreme: Option<i64>,
+    double_extreme: Option<f64>,
+    text_extreme: Option<CompactString>,
+}
+
+impl Fold {
+    pub fn new(aggregation: Aggregation) -> Self {
+        Self {
+            aggregation,
+            count: 0,
+            longs: 0,
+            doubles: 0,
+            long_sum: 0,
+            double_sum: 0.0,
+            scaled_sum: 0.0,
+            long_extreme: None,
+            double_extreme: None,
+            text_extreme: None,
+        }
+    }
+
+    pub fn push(&mut self, value: &Value) {
+        self.count += 1;
+        match value {
+            Value::Long(number) => {
+                self.longs += 1;
+                self.long_sum += i128::from(*number);
+                let better = self
+                    .long_extreme
+                    .is_none_or(|best| self.beats(number.cmp(&best)));
+                if better {
+                    self.long_extreme = Some(*number);
+                }
+            }
+            Value::Double(number) => {
+                self.doubles += 1;
+                self.double_sum += number;
+                self.scaled_sum += number / SCALE;
+                let better = self
+                    .double_extreme
+                    .is_none_or(|best| self.beats(number.total_cmp(&best)));
+                if better {
+                    self.double_extreme = Some(*number);
+                }
+            }
+            Value::Text(text) => {
+                let better = match &self.text_extreme {
+                    None => true,
+                    Some(best) => self.beats(text.cmp(best)),
+                };
+                if better {
+                    self.text_extreme = Some(text.clone());
+                }
+            }
+            Value::Bool(_) | Value::Json(_) => {}
+        }
+    }
+
+    /// The interval's value; `None` when it held nothing that the aggregation looks at.
+    pub fn finish(self) -> Option<Value> {
+        if self.count == 0 {
+            return None;
+        }
+        match self.aggregation {
+            Aggregation::Count => Some(Value::Long(i64::try_from(self.count).unwrap_or(i64::MAX))),
+            Aggregation::Sum => self.sum(),
+            Aggregation::Avg => self.average(),
+            Aggregation::Min | Aggregation::Max => self.extreme(),
+        }
+    }
+
+    /// Whether a value that compares so to the best one so far takes its place.
+    fn beats(&self, ordering: std::cmp::Ordering) -> bool {
+        match self.aggregation {
+            Aggregation::Max => ordering.is_gt(),
+            _ => ordering.is_lt(),
+        }
+    }
+
+    fn sum(&self) -> Option<Value> {
+        if self.longs + self.doubles == 0 {
+            return None;
+        }
+        if self.doubles == 0 {
+            if let Ok(sum) = i64::try_from(self.long_sum) {
+                return Some(Value::Long(sum));
+            }
+        }
+        // A sum beyond what a double holds stays finite: JSON knows no infinity.
+        let sum = if self.longs == 0 {
+            self.double_sum
+        } else {
+            self.double_sum + self.long_sum as f64
+        };
+        let beyond = sum.is_nan() || sum.is_infinite();
+        let sum = if beyond {
+            (self.scaled_sum * SCALE).clamp(f64::MIN, f64::MAX)
+        } else {
+            sum
+        };
+        Some(Value::Double(sum))
+    }
+
+    fn average(&self) -> Option<Value> {
+        let numbers = (self.longs + self.doubles) as f64;
+        if numbers == 0.0 {
+            return None;
+        }
+        let direct = (self.double_sum + self.long_sum as f64) / numbers;
+        if direct.is_finite() {
+            return Some(Value::Double(direct));
+        }
+        let scaled = (self.scaled_sum + self.long_sum as f64 / SCALE) / numbers;
+        Some(Value::Double((scaled * SCALE).clamp(f64::MIN, f64::MAX)))
+    }
+
+    fn extreme(self) -> Option<Value> {
+        match (self.long_extreme, self.double_extreme) {
+            (Some(long), None) => Some(Value::Long(long)),
+            (None, Some(double)) => Some(Value::Double(double)),
+            (Some(long), Some(double)) => {
+                let long = long as f64;
+                let better = self.beats(long.total_cmp(&double));
+                Some(Value::Double(if better { long } else { double }))
+            }
+            (None, None) => self.text_extreme.map(Value::Text),
+        }
+    }
+}
+
+/// Middle of an interval, the time stamp of its row: start + (end - start) / 2, for any i64s.
+pub fn middle(interval: &Range<Millis>) -> Millis {
+    let (start, end) = (i128::from(interval.start), i128::from(interval.end));
+    // Between two i64s, so it is one.
+    (start + (end - start) / 2) as Millis
+}
+
+/// Folds points, ascending by time, into one point for each interval that has an answer.
+/// `intervals` are ascending and do not overlap; points outside all of them are passed over.
+pub fn aggregate<'a>(
+    points: impl IntoIterator<Item = (Millis, &'a Value)>,
+    intervals: &[Range<Millis>],
+    aggregation: Aggregation,
+) -> Vec<Point> {
+    let mut folds: Vec<Fold> = vec![Fold::new(aggregation); intervals.len()];
+    for (ts, value) in points {
+        let index = intervals.partition_point(|interval| interval.end <= ts);
+        let inside = intervals
+            .get(index)
+            .is_some_and(|interval| interval.contains(&ts));
+        if let (true, Some(fold)) = (inside, folds.get_mut(index)) {
+            fold.push(value);
+        }
+    }
+    intervals
+        .iter()
+        .zip(folds)
+        .filter_map(|(interval, fold)| {
+            let ts = middle(interval);
+            fold.finish().map(|value| Point { ts, value })
+        })
+        .collect()
+}
