@@ -4,6 +4,14 @@ use super::ids::OperatorId;
 use super::Millis;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use uuid::Uuid;
+
+/// The one tenant: everything belongs to it. A constant, because the REST's tools want one and
+/// because it must be the same on every node.
+pub const TENANT_ID: Uuid = Uuid::from_u128(0x1d7a_5c00_0000_4000_8000_696f_7300_0001);
+
+/// "No customer", as ThingsBoard's tools know it (contract/admin-rest.md 4).
+pub const NO_CUSTOMER_ID: Uuid = Uuid::from_u128(0x1381_4000_1dd2_11b2_8080_8080_8080_8080);
 
 /// An operator's record. `Debug` shows no hash.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

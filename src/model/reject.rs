@@ -13,9 +13,12 @@ pub enum Reason {
     // Who speaks
     /// User name, token or certificate missing where one is needed.
     CredentialsMissing,
-    /// No such token, user name, client id or certificate.
+    /// No such token, user name or certificate.
     CredentialsUnknown,
-    /// Known user, wrong password.
+    /// Nothing but a client id was given, and it names no device. Told apart from
+    /// `CredentialsUnknown` because MQTT answers 0x02 / 0x85 here (contract/mqtt.md 2).
+    ClientIdUnknown,
+    /// Known user, wrong password; or a password without a user name.
     PasswordWrong,
     DeviceDisabled,
     /// The device's profile does not allow this transport.
@@ -84,6 +87,7 @@ impl Reason {
         match self {
             CredentialsMissing => "credentials_missing",
             CredentialsUnknown => "credentials_unknown",
+            ClientIdUnknown => "client_id_unknown",
             PasswordWrong => "password_wrong",
             DeviceDisabled => "device_disabled",
             TransportNotAllowed => "transport_not_allowed",

@@ -1,0 +1,102 @@
+//! What can be wrong with an order, in the contract's words (contract/admin-rest.md 4,
+//! contract/provisioning.md 1). No text holds a secret.
+
+use crate::model::ids::{DeviceId, ProfileId};
+use crate::store::StoreError;
+use std::fmt;
+
+/// `Display` gives the REST's `message`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryError {
+    DeviceUnknown(DeviceId),
+    ProfileNotFound(ProfileId),
+    NameMissing,
+    NameTooLong,
+    NameTaken,
+    LabelTooLong,
+    BadAdditionalInfo,
+    /// A device names a profile id that does not exist.
+    ProfileUnknown,
+    ProfileNameMissing,
+    ProfileNameTooLong,
+    ProfileNameTaken,
+    CredentialsKindMissing,
+    CredentialsKindUnsupported,
+    CredentialsIdMissing,
+    CredentialsTooLong,
+    CredentialsTaken,
+    /// No such record, or it belongs to another device.
+    CredentialsUnknown,
+    MqttBasicMalformed,
+    MqttBasicEmpty,
+    MqttBasicPasswordWithoutUser,
+    CertificateMissing,
+    CertificateMalformed,
+    /// Somebody else changed it since it was read.
+    VersionConflict,
+    Store(StoreError),
+}
+
+/// How the REST answers it: 400 code 31, 404 code 32, 409 code 35, 500 or 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    Invalid,
+    NotFound,
+    Conflict,
+    Store,
+}
+
+impl DirectoryError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            DirectoryError::DeviceUnknown(_) | DirectoryError::ProfileNotFound(_) => {
+                ErrorKind::NotFound
+            }
+            DirectoryError::VersionConflict => ErrorKind::Conflict,
+            DirectoryError::Store(_) => ErrorKind::Store,
+            _ => ErrorKind::Invalid,
+        }
+    }
+}
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use DirectoryError::*;
+        f.write_str(match self {
+            DeviceUnknown(id) => return write!(f, "Device with id [{id}] is not found"),
+            ProfileNotFound(id) => {
+                return write!(f, "Device profile with id [{id}] is not found");
+            }
+            Store(error) => return error.fmt(f),
+            NameMissing => "Device name should be specified!",
+            NameTooLong => "Validation error: name length must be equal or less than 255",
+            NameTaken => "Device with such name already exists!",
+            LabelTooLong => "Validation error: label length must be equal or less than 255",
+            BadAdditionalInfo => "additionalInfo must be a JSON object of at most 64 KiB",
+            ProfileUnknown => "Device is referencing non existing device profile!",
+            ProfileNameMissing => "Device profile name should be specified!",
+            ProfileNameTooLong => "Validation error: type length must be equal or less than 255",
+            ProfileNameTaken => "Device profile with such name already exists!",
+            CredentialsKindMissing => "Device credentials type should be specified",
+            CredentialsKindUnsupported => "LWM2M_CREDENTIALS are not supported yet",
+            CredentialsIdMissing => "Device credentials id should be specified!",
+            CredentialsTooLong => "Device credentials are longer than 64 KiB",
+            CredentialsTaken => "Specified credentials are already registered!",
+            CredentialsUnknown => "Unable to update non-existent device credentials!",
+            MqttBasicMalformed => "Invalid credentials body for simple mqtt credentials!",
+            MqttBasicEmpty => "Both mqtt client id and user name are empty!",
+            MqttBasicPasswordWithoutUser => "Password cannot be specified along with client id",
+            CertificateMissing => "Certificate should be specified!",
+            CertificateMalformed => "Certificate is neither PEM nor Base64!",
+            VersionConflict => "It was changed by somebody else meanwhile: read it again",
+        })
+    }
+}
+
+impl std::error::Error for DirectoryError {}
+
+impl From<StoreError> for DirectoryError {
+    fn from(error: StoreError) -> Self {
+        DirectoryError::Store(error)
+    }
+}
