@@ -4,7 +4,10 @@ use super::attributes::Revision;
 use super::reject::Reason;
 use super::value::{Key, Value};
 
-/// Names one downlink of one session; grows within it.
+/// Names one downlink of a device, stable over sessions and restarts: what is offered again after
+/// a resumption because its fate is unknown comes under the same id. A transport that retransmits
+/// it by itself (MQTT: DUP, from `StoredSession::inflight`) skips such a copy, and may report the
+/// fate of an id it got in an earlier session. A try after a time-out has a new id.
 pub type DownlinkId = u64;
 
 /// One message towards a session. Its fate comes back as `Uplink::Delivery`.

@@ -3,7 +3,7 @@
 //! The order of variants and fields is the journal's format (postcard): append only, and raise
 //! the frame's version byte when something must change.
 
-use crate::model::attributes::Scope;
+use crate::model::attributes::{Revision, Scope};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{DeviceId, Origin, Partition, RpcId};
@@ -102,6 +102,12 @@ pub enum Change {
     },
     /// Of two for one session the later `until` stands: a revocation is never shortened.
     SessionRevoked(RevokedSession),
+    /// SHARED revision up to which long polls of the device have been answered (written to the
+    /// client). Goes with `DeviceDelete`.
+    PollCursor {
+        device: DeviceId,
+        acknowledged: Revision,
+    },
 }
 
 /// Which points a telemetry deletion takes.

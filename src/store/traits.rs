@@ -135,6 +135,9 @@ pub trait RpcStore: Send + Sync {
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     async fn session(&self, device: DeviceId) -> Result<Option<StoredSession>>;
+
+    /// The last `Change::PollCursor` of the device; `None` before its first long poll.
+    async fn poll_cursor(&self, device: DeviceId) -> Result<Option<Revision>>;
 }
 
 #[async_trait]

@@ -245,6 +245,10 @@ impl SessionStore for MemoryStore {
     async fn session(&self, device: DeviceId) -> Result<Option<StoredSession>> {
         self.read(|tables| tables.sessions.get(&device).cloned())
     }
+
+    async fn poll_cursor(&self, device: DeviceId) -> Result<Option<Revision>> {
+        self.read(|tables| tables.poll_cursors.get(&device).copied())
+    }
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use super::attributes::ScopeState;
 use super::series::Series;
-use crate::model::attributes::Scope;
+use crate::model::attributes::{Revision, Scope};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{CredentialsId, DeviceId, OperatorId, ProfileId, RpcId};
@@ -26,6 +26,7 @@ pub struct Tables {
     pub rpcs: BTreeMap<RpcId, RpcRecord>,
     pub reserved_rpc_ids: BTreeMap<DeviceId, i32>,
     pub sessions: BTreeMap<DeviceId, StoredSession>,
+    pub poll_cursors: BTreeMap<DeviceId, Revision>,
     pub operators: BTreeMap<OperatorId, Operator>,
     pub system: BTreeMap<String, Vec<u8>>,
     pub revoked: BTreeMap<String, Millis>,
@@ -84,6 +85,12 @@ impl Tables {
             Change::SessionPut { device, session } => {
                 self.sessions.insert(*device, session.clone());
             }
+            Change::PollCursor {
+                device,
+                acknowledged,
+            } => {
+                self.poll_cursors.insert(*device, *acknowledged);
+            }
             Change::SessionDelete(device) => {
                 self.sessions.remove(device);
             }
@@ -139,6 +146,7 @@ impl Tables {
         self.rpcs.retain(|_, record| record.device != device);
         self.reserved_rpc_ids.remove(&device);
         self.sessions.remove(&device);
+        self.poll_cursors.remove(&device);
     }
 }
 
