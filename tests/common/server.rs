@@ -37,10 +37,19 @@ impl Server {
 
     /// Starts in a folder that may already hold data.
     pub fn start_in(folder: TempDir, settings: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = Self::command(folder.path(), settings, environment).spawn().expect("start");
+        let mut child = Self::command(folder.path(), settings, environment)
+            .spawn()
+            .expect("start");
         let stdout = gather(child.stdout.take().expect("stdout"));
         let stderr = gather(child.stderr.take().expect("stderr"));
-        let mut server = Server { folder, child, http: None, mqtt: None, stdout, stderr };
+        let mut server = Server {
+            folder,
+            child,
+            http: None,
+            mqtt: None,
+            stdout,
+            stderr,
+        };
         server.wait_until_ready();
         server
     }
@@ -71,7 +80,10 @@ impl Server {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the server ended with {status}:\n{}", self.stderr());
             }
-            self.stdout().lines().any(|line| line == "ready").then_some(())
+            self.stdout()
+                .lines()
+                .any(|line| line == "ready")
+                .then_some(())
         });
         let printed = self.stdout();
         let after = |mark: &str| {
@@ -98,11 +110,19 @@ impl Server {
     }
 
     pub fn mqtt_port(&self) -> u16 {
-        self.mqtt_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+        self.mqtt_address()
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .expect("a port")
     }
 
     pub fn http_port(&self) -> u16 {
-        self.http_address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+        self.http_address()
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .expect("a port")
     }
 
     /// A logged-in operator.
@@ -141,9 +161,14 @@ impl Server {
     /// SIGINT, SIGTERM, … and how it ended.
     pub fn signal(mut self, name: &str) -> (ExitStatus, TempDir) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill");
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .expect("kill");
         assert!(sent.success());
-        let status = wait_for("the server to stop", || self.child.try_wait().expect("wait"));
+        let status = wait_for("the server to stop", || {
+            self.child.try_wait().expect("wait")
+        });
         (status, self.keep_folder())
     }
 

@@ -8,11 +8,7 @@ pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The same with a limit of its own.
-pub fn wait_up_to<T>(
-    limit: Duration,
-    what: &str,
-    mut condition: impl FnMut() -> Option<T>,
-) -> T {
+pub fn wait_up_to<T>(limit: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
     loop {
         if let Some(value) = condition() {

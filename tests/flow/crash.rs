@@ -14,7 +14,10 @@ fn everything_acknowledged_over_http_and_rest_survives_a_kill() {
     let agent = agent();
     for n in 0..50 {
         let body = json!({"ts": 1_700_000_000_000i64 + n, "values": {"n": n}}).to_string();
-        assert_eq!(request(&agent, "POST", &format!("{url}/telemetry"), &[], &body).status, 200);
+        assert_eq!(
+            request(&agent, "POST", &format!("{url}/telemetry"), &[], &body).status,
+            200
+        );
     }
     let shared = format!("/api/plugins/telemetry/DEVICE/{}/SHARED_SCOPE", device.id);
     assert_eq!(operator.post(&shared, &json!({"target": 5})).status, 200);
@@ -28,14 +31,33 @@ fn everything_acknowledged_over_http_and_rest_survives_a_kill() {
     let operator = server.operator();
     let expected: Vec<_> = (0..50).map(|n| (1_700_000_000_000 + n, json!(n))).collect();
     assert_eq!(operator.history(&device.id, "n"), expected);
-    let url = format!("{}/api/v1/{}/attributes?sharedKeys=target", server.http(), device.token);
-    assert_eq!(request(&agent, "GET", &url, &[], "").json, json!({"shared": {"target": 5}}));
+    let url = format!(
+        "{}/api/v1/{}/attributes?sharedKeys=target",
+        server.http(),
+        device.token
+    );
+    assert_eq!(
+        request(&agent, "GET", &url, &[], "").json,
+        json!({"shared": {"target": 5}})
+    );
     let id = accepted.json["rpcId"].as_str().expect("rpcId");
     let record = operator.get(&format!("/api/rpc/persistent/{id}"));
-    assert_eq!((record.status, &record.json["status"]), (200, &json!("QUEUED")), "{}", record.text);
+    assert_eq!(
+        (record.status, &record.json["status"]),
+        (200, &json!("QUEUED")),
+        "{}",
+        record.text
+    );
     // The command still reaches the device.
-    let poll = format!("{}/api/v1/{}/rpc?timeout=10000", server.http(), device.token);
-    assert_eq!(request(&agent, "GET", &poll, &[], "").json["method"], "later");
+    let poll = format!(
+        "{}/api/v1/{}/rpc?timeout=10000",
+        server.http(),
+        device.token
+    );
+    assert_eq!(
+        request(&agent, "GET", &poll, &[], "").json["method"],
+        "later"
+    );
 }
 
 #[test]
@@ -50,7 +72,9 @@ fn kills_during_start_up_again_and_again_lose_nothing() {
     }
     let mut folder = server.kill();
     for round in 0..20u64 {
-        let mut child = Server::command(folder.path(), "", &[]).spawn().expect("start");
+        let mut child = Server::command(folder.path(), "", &[])
+            .spawn()
+            .expect("start");
         let moment = Instant::now() + Duration::from_millis(round * 7);
         while Instant::now() < moment {
             std::thread::yield_now();

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Runs a start that must fail; returns what it said on standard error.
 fn refused(folder: &std::path::Path, settings: &str, environment: &[(&str, &str)]) -> String {
-    let mut child = Server::command(folder, settings, environment).spawn().expect("start");
+    let mut child = Server::command(folder, settings, environment)
+        .spawn()
+        .expect("start");
     let status = wait_for("the start to fail", || child.try_wait().expect("wait"));
     let output = child.wait_with_output().expect("output");
     assert!(!status.success(), "it started");
@@ -36,7 +38,10 @@ fn a_taken_port_stops_the_start_with_its_address() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
-    for (variable, door) in [("INDUSTRYOS__MQTT__BIND", "mqtt"), ("INDUSTRYOS__HTTP__BIND", "http")] {
+    for (variable, door) in [
+        ("INDUSTRYOS__MQTT__BIND", "mqtt"),
+        ("INDUSTRYOS__HTTP__BIND", "http"),
+    ] {
         let said = refused(folder.path(), "", &[(variable, &address)]);
         says(&said, &[door, &address, "in use"]);
     }
@@ -45,9 +50,15 @@ fn a_taken_port_stops_the_start_with_its_address() {
 #[test]
 fn a_missing_configuration_file_stops_the_start() {
     let missing = ["--config", "/nowhere/config.toml"];
-    let output = Command::new(env!("CARGO_BIN_EXE_industryos-iot")).args(missing).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_industryos-iot"))
+        .args(missing)
+        .output()
+        .unwrap();
     assert!(!output.status.success());
-    says(&String::from_utf8_lossy(&output.stderr), &["/nowhere/config.toml"]);
+    says(
+        &String::from_utf8_lossy(&output.stderr),
+        &["/nowhere/config.toml"],
+    );
 }
 
 #[test]
@@ -69,8 +80,14 @@ fn a_data_path_that_is_a_file_is_refused_by_name() {
 fn config_check_tells_good_from_bad_and_starts_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let check = |settings: &str| {
-        let output = Server::command(folder.path(), settings, &[]).args(["config", "check"]).output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let output = Server::command(folder.path(), settings, &[])
+            .args(["config", "check"])
+            .output()
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     assert!(check("[log]\nformat = \"json\"\n").0);
     let (good, said) = check("[log]\nformat = \"xml\"\n");
@@ -82,10 +99,16 @@ fn config_check_tells_good_from_bad_and_starts_nothing() {
 #[test]
 fn version_and_help_are_told() {
     let tell = |flag: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_industryos-iot")).arg(flag).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_industryos-iot"))
+            .arg(flag)
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    assert_eq!(tell("--version").trim(), concat!("industryos-iot ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        tell("--version").trim(),
+        concat!("industryos-iot ", env!("CARGO_PKG_VERSION"))
+    );
     says(&tell("--help"), &["--config", "serve", "config"]);
 }
 
@@ -103,10 +126,21 @@ fn the_first_start_shows_a_password_once_and_it_opens_the_door() {
         .to_owned();
     assert!(password.len() >= 20, "{password}");
     Operator::login(&server.http(), ADMIN, &password);
-    assert!(!server.stderr().contains(&password), "the log holds the password");
+    assert!(
+        !server.stderr().contains(&password),
+        "the log holds the password"
+    );
     let (_, folder) = server.terminate();
-    let found = Command::new("grep").args(["-r", "-l", "-a", &password]).arg(folder.path()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&found.stdout), "", "the password is on disk");
+    let found = Command::new("grep")
+        .args(["-r", "-l", "-a", &password])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&found.stdout),
+        "",
+        "the password is on disk"
+    );
 
     let again = Server::start_in(folder, "", &generate);
     assert!(!again.stdout().contains("Password"), "shown twice");
@@ -116,7 +150,10 @@ fn the_first_start_shows_a_password_once_and_it_opens_the_door() {
 #[test]
 fn the_data_directory_belongs_to_its_owner_alone() {
     let server = Server::start();
-    let mode = std::fs::metadata(server.data()).unwrap().permissions().mode();
+    let mode = std::fs::metadata(server.data())
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
@@ -138,7 +175,11 @@ fn it_answers_livez_readyz_and_metrics_without_a_login() {
     let mut operator = server.operator();
     operator.token = "none".to_owned();
     for path in ["/livez", "/readyz"] {
-        assert_eq!((operator.get(path).status, operator.get(path).text), (200, "ok".to_owned()), "{path}");
+        assert_eq!(
+            (operator.get(path).status, operator.get(path).text),
+            (200, "ok".to_owned()),
+            "{path}"
+        );
     }
     assert!(operator.get("/metrics").text.contains("# EOF"));
 }
@@ -151,7 +192,14 @@ fn logs_are_one_json_object_a_line_when_asked_and_hold_no_token() {
     let device = operator.create_device("quiet");
     let post = |token: &str| {
         let url = format!("{}/api/v1/{token}/telemetry", server.http());
-        crate::common::operator::request(&crate::common::operator::agent(), "POST", &url, &[], "{\"a\":1}").status
+        crate::common::operator::request(
+            &crate::common::operator::agent(),
+            "POST",
+            &url,
+            &[],
+            "{\"a\":1}",
+        )
+        .status
     };
     assert_eq!(post(&device.token), 200);
     assert_eq!(post("a-wrong-token-nobody-has"), 401);
@@ -159,9 +207,15 @@ fn logs_are_one_json_object_a_line_when_asked_and_hold_no_token() {
     let log = server.stderr();
     assert!(!log.is_empty());
     for line in log.lines() {
-        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        serde_json::from_str::<serde_json::Value>(line)
+            .unwrap_or_else(|error| panic!("{error}: {line}"));
     }
-    for secret in [&device.token, "a-wrong-token-nobody-has", &operator.token, crate::common::server::PASSWORD] {
+    for secret in [
+        &device.token,
+        "a-wrong-token-nobody-has",
+        &operator.token,
+        crate::common::server::PASSWORD,
+    ] {
         assert!(!log.contains(secret), "a secret is in the log");
     }
 }
@@ -173,7 +227,14 @@ fn it_is_ready_soon_and_small() {
     // Generous for a debug build on a noisy machine; the real figure is in the README.
     assert!(begin.elapsed() < Duration::from_secs(20));
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    let kilobytes: u64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("VmRSS");
+    let kilobytes: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .expect("a number");
     assert!(kilobytes < 200_000, "{kilobytes} kB at rest");
 }

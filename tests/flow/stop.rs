@@ -21,17 +21,31 @@ fn a_stop_keeps_everything_and_the_next_start_serves_it() {
     let operator = server.operator();
     let device = operator.create_device("keeper");
     let url = format!("{}/api/v1/{}", server.http(), device.token);
-    let post = |path: &str, body: &str| request(&agent(), "POST", &format!("{url}/{path}"), &[], body).status;
-    assert_eq!(post("telemetry", r#"{"ts":1700000000000,"values":{"t":1.5,"on":true,"s":"007","o":{"b":1,"a":2}}}"#), 200);
+    let post = |path: &str, body: &str| {
+        request(&agent(), "POST", &format!("{url}/{path}"), &[], body).status
+    };
+    assert_eq!(
+        post(
+            "telemetry",
+            r#"{"ts":1700000000000,"values":{"t":1.5,"on":true,"s":"007","o":{"b":1,"a":2}}}"#
+        ),
+        200
+    );
     assert_eq!(post("attributes", r#"{"fw":"1.2"}"#), 200);
     let (status, folder) = server.terminate();
     assert!(status.success());
 
     let server = Server::start_in(folder, "", &[]);
     let operator = server.operator();
-    assert_eq!(operator.latest(&device.id), json!({"t": 1.5, "on": true, "s": "007", "o": {"b": 1, "a": 2}}));
+    assert_eq!(
+        operator.latest(&device.id),
+        json!({"t": 1.5, "on": true, "s": "007", "o": {"b": 1, "a": 2}})
+    );
     let url = format!("{}/api/v1/{}/attributes", server.http(), device.token);
-    assert_eq!(request(&agent(), "GET", &url, &[], "").json, json!({"client": {"fw": "1.2"}}));
+    assert_eq!(
+        request(&agent(), "GET", &url, &[], "").json,
+        json!({"client": {"fw": "1.2"}})
+    );
 }
 
 #[test]
@@ -51,12 +65,20 @@ fn a_connected_mqtt_client_and_a_waiting_poll_do_not_hold_up_the_stop() {
         let _ = agent().get(&url).call();
     });
     wait_for("the poll to be noticed", || {
-        operator.events(&other.id).iter().any(|row| row.to_string().to_lowercase().contains("active")).then_some(())
+        operator
+            .events(&other.id)
+            .iter()
+            .any(|row| row.to_string().to_lowercase().contains("active"))
+            .then_some(())
     });
     let begin = std::time::Instant::now();
     let (status, _) = server.terminate();
     assert!(status.success());
-    assert!(begin.elapsed() < std::time::Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < std::time::Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
     poll.join().unwrap();
     let mut rest = Vec::new();
     // Reset or orderly end: the socket must be closed either way.
@@ -65,7 +87,21 @@ fn a_connected_mqtt_client_and_a_waiting_poll_do_not_hold_up_the_stop() {
 
 /// A 3.1.1 CONNECT by token, keepalive 60 s.
 fn connect(token: &str) -> Vec<u8> {
-    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 0b1000_0010, 0, 60, 0, 1, b'c'];
+    let mut body = vec![
+        0,
+        4,
+        b'M',
+        b'Q',
+        b'T',
+        b'T',
+        4,
+        0b1000_0010,
+        0,
+        60,
+        0,
+        1,
+        b'c',
+    ];
     body.extend((token.len() as u16).to_be_bytes());
     body.extend(token.as_bytes());
     let mut packet = vec![0x10, body.len() as u8];

@@ -19,7 +19,11 @@ impl Finished {
     /// Panics with everything the client said unless it ended well.
     #[track_caller]
     pub fn ok(self) -> Self {
-        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self
     }
 }
@@ -46,7 +50,9 @@ pub fn python(environment: &str, script: &str) -> Command {
 /// Node with the clients' packages, on a script of this folder.
 pub fn node(script: &str) -> Command {
     let mut command = Command::new("node");
-    command.arg(script_path(script)).env("NODE_PATH", folder().join("node_modules"));
+    command
+        .arg(script_path(script))
+        .env("NODE_PATH", folder().join("node_modules"));
     command
 }
 
@@ -62,7 +68,10 @@ pub fn run(command: &mut Command) -> Finished {
 
 #[track_caller]
 pub fn start(command: &mut Command) -> Running {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| {
         panic!("{command:?}: {error}; run scripts/test, which installs the clients")
     });
@@ -88,10 +97,17 @@ impl Running {
         let status = wait_up_to(Duration::from_secs(60), "a client to end", || {
             self.child.try_wait().expect("wait")
         });
-        let mut output = self.output.drain(..).map(|thread| thread.join().expect("output"));
+        let mut output = self
+            .output
+            .drain(..)
+            .map(|thread| thread.join().expect("output"));
         let stdout = output.next().unwrap_or_default();
         let stderr = output.next().unwrap_or_default();
-        Finished { code: status.code().unwrap_or(-1), stdout, stderr }
+        Finished {
+            code: status.code().unwrap_or(-1),
+            stdout,
+            stderr,
+        }
     }
 }
 

@@ -8,13 +8,21 @@ use std::process::Command;
 /// Fills in a printed command and runs it; returns the HTTP status and the body.
 fn printed(server: &Server, token: &str, command: &str) -> (u16, String) {
     let said = run(&mut filled(server, token, command)).ok();
-    let status = said.stderr.lines().filter_map(|line| line.strip_prefix("< HTTP/1.1 ")).next_back();
-    let status = status.and_then(|rest| rest.get(..3)?.parse().ok()).expect("a status line");
+    let status = said
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("< HTTP/1.1 "))
+        .next_back();
+    let status = status
+        .and_then(|rest| rest.get(..3)?.parse().ok())
+        .expect("a status line");
     (status, said.stdout)
 }
 
 fn filled(server: &Server, token: &str, command: &str) -> Command {
-    let text = command.replace("https://YOUR_SERVER_HOST", &server.http()).replace("$ACCESS_TOKEN", token);
+    let text = command
+        .replace("https://YOUR_SERVER_HOST", &server.http())
+        .replace("$ACCESS_TOKEN", token);
     let mut bash = Command::new("bash");
     bash.args(["-c", &text]).current_dir(server.folder.path());
     bash
@@ -29,8 +37,14 @@ fn the_guides_telemetry_command_stores_both_values() {
 --data '{"temperature":42,"humidity":73}' \
 https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/telemetry \
 --header "Content-Type:application/json""#;
-    assert_eq!(printed(&server, &device.token, command), (200, String::new()));
-    assert_eq!(operator.latest(&device.id), json!({"temperature": 42, "humidity": 73}));
+    assert_eq!(
+        printed(&server, &device.token, command),
+        (200, String::new())
+    );
+    assert_eq!(
+        operator.latest(&device.id),
+        json!({"temperature": 42, "humidity": 73})
+    );
 }
 
 #[test]
@@ -39,16 +53,30 @@ fn the_guides_attribute_commands_write_and_read() {
     let operator = server.operator();
     let device = operator.create_device("curl-attributes");
     let shared = format!("/api/plugins/telemetry/DEVICE/{}/SHARED_SCOPE", device.id);
-    assert_eq!(operator.post(&shared, &json!({"targetTemp": 21.0, "other": 1})).status, 200);
+    assert_eq!(
+        operator
+            .post(&shared, &json!({"targetTemp": 21.0, "other": 1}))
+            .status,
+        200
+    );
     let publish = r#"curl -v -X POST \
 --data '{"firmwareVersion":"1.2.3"}' \
 https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/attributes \
 --header "Content-Type:application/json""#;
-    assert_eq!(printed(&server, &device.token, publish), (200, String::new()));
+    assert_eq!(
+        printed(&server, &device.token, publish),
+        (200, String::new())
+    );
     let request = r#"curl -v -X GET \
 "https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/attributes?clientKeys=firmwareVersion&sharedKeys=targetTemp""#;
     let (status, body) = printed(&server, &device.token, request);
-    assert_eq!((status, body.as_str()), (200, r#"{"client":{"firmwareVersion":"1.2.3"},"shared":{"targetTemp":21.0}}"#));
+    assert_eq!(
+        (status, body.as_str()),
+        (
+            200,
+            r#"{"client":{"firmwareVersion":"1.2.3"},"shared":{"targetTemp":21.0}}"#
+        )
+    );
 }
 
 #[test]
@@ -62,7 +90,11 @@ fn the_guides_long_poll_hears_an_attribute_update() {
     let shared = format!("/api/plugins/telemetry/DEVICE/{}/SHARED_SCOPE", device.id);
     // The first poll of a device hears what changes while it waits.
     wait_for("the poll to wait", || {
-        operator.events(&device.id).iter().any(|row| row.to_string().contains("active")).then_some(())
+        operator
+            .events(&device.id)
+            .iter()
+            .any(|row| row.to_string().contains("active"))
+            .then_some(())
     });
     let mut value = 0;
     let heard = std::thread::spawn(move || poll.finish().ok());
@@ -89,18 +121,27 @@ fn the_guides_rpc_commands_receive_and_answer_a_command() {
         let operator = server.operator();
         let path = format!("/api/rpc/twoway/{}", device.id);
         std::thread::spawn(move || {
-            operator.post(&path, &json!({"method": "getGpio", "params": {"pin": 7}, "timeout": 20000}))
+            operator.post(
+                &path,
+                &json!({"method": "getGpio", "params": {"pin": 7}, "timeout": 20000}),
+            )
         })
     };
     let request: Value = serde_json::from_str(&poll.finish().ok().stdout).expect("JSON");
-    assert_eq!((&request["method"], &request["params"]), (&json!("getGpio"), &json!({"pin": 7})));
+    assert_eq!(
+        (&request["method"], &request["params"]),
+        (&json!("getGpio"), &json!({"pin": 7}))
+    );
     std::fs::write(server.folder.path().join("response.json"), r#"{"value":1}"#).expect("write");
     let reply = r#"curl -v -X POST \
 -d @response.json \
 https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/rpc/$REQUEST_ID \
 --header "Content-Type:application/json""#;
     let reply = reply.replace("$REQUEST_ID", &request["id"].to_string());
-    assert_eq!(printed(&server, &device.token, &reply), (200, String::new()));
+    assert_eq!(
+        printed(&server, &device.token, &reply),
+        (200, String::new())
+    );
     let answer = caller.join().expect("caller");
     assert_eq!((answer.status, answer.json), (200, json!({"value": 1})));
 }
@@ -114,7 +155,9 @@ fn the_guides_client_rpc_asks_for_the_time() {
 https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/rpc \
 --header "Content-Type:application/json""#;
     let (status, body) = printed(&server, &device.token, command);
-    let time = serde_json::from_str::<Value>(&body).expect("JSON")["time"].as_i64().expect("time");
+    let time = serde_json::from_str::<Value>(&body).expect("JSON")["time"]
+        .as_i64()
+        .expect("time");
     assert_eq!(status, 200);
     assert!(time > 1_700_000_000_000, "{time}");
 }
@@ -123,12 +166,20 @@ https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/rpc \
 fn a_wrong_token_a_wrong_body_and_a_wrong_path_have_the_guides_codes() {
     let server = Server::start();
     let device = server.operator().create_device("curl-codes");
-    let post = |path: &str, body: &str| format!("curl -v -X POST -d '{body}' https://YOUR_SERVER_HOST/api/v1/{path}");
+    let post = |path: &str, body: &str| {
+        format!("curl -v -X POST -d '{body}' https://YOUR_SERVER_HOST/api/v1/{path}")
+    };
     let token = &device.token;
-    assert_eq!(printed(&server, token, &post("WRONG/telemetry", "{}")).0, 401);
+    assert_eq!(
+        printed(&server, token, &post("WRONG/telemetry", "{}")).0,
+        401
+    );
     let (status, body) = printed(&server, token, &post("$ACCESS_TOKEN/telemetry", "[1,2"));
     assert_eq!(status, 400);
     let error: Value = serde_json::from_str(&body).expect("an error in JSON");
     assert_eq!(error["status"], 400);
-    assert_eq!(printed(&server, token, &post("$ACCESS_TOKEN/nonsense", "{}")).0, 404);
+    assert_eq!(
+        printed(&server, token, &post("$ACCESS_TOKEN/nonsense", "{}")).0,
+        404
+    );
 }

@@ -25,7 +25,9 @@ fn the_guides_mosquitto_command_stores_the_temperature() {
 -t "v1/devices/me/telemetry" \
 -u "YOUR_ACCESS_TOKEN" \
 -m '{"temperature":25}'"#;
-    let filled = printed.replace("YOUR_SERVER_HOST", host).replace("YOUR_ACCESS_TOKEN", &device.token);
+    let filled = printed
+        .replace("YOUR_SERVER_HOST", host)
+        .replace("YOUR_ACCESS_TOKEN", &device.token);
     run(Command::new("bash").args(["-c", &filled])).ok();
     assert_eq!(operator.latest(&device.id), json!({"temperature": 25}));
 }
@@ -37,10 +39,15 @@ fn the_guides_python_example_stores_its_telemetry() {
     let operator = server.operator();
     let device = operator.create_device("guide-python");
     let printed = std::fs::read_to_string(script_path("guide_example.py")).expect("script");
-    let filled = printed.replace("YOUR_SERVER_HOST", host).replace("YOUR_ACCESS_TOKEN", &device.token);
+    let filled = printed
+        .replace("YOUR_SERVER_HOST", host)
+        .replace("YOUR_ACCESS_TOKEN", &device.token);
     let script = server.folder.path().join("example.py");
     std::fs::write(&script, filled).expect("write");
     // An absolute path replaces the scripts' folder.
     run(&mut python("paho", script.to_str().expect("path"))).ok();
-    assert_eq!(operator.latest(&device.id), json!({"temperature": 25.5, "humidity": 65}));
+    assert_eq!(
+        operator.latest(&device.id),
+        json!({"temperature": 25.5, "humidity": 65})
+    );
 }

@@ -7,10 +7,27 @@ use std::process::Command;
 
 const LEVELS: [&str; 3] = ["mqttv31", "mqttv311", "mqttv5"];
 
-fn publish(server: &Server, token: &str, level: &str, qos: u8, topic: &str, payload: &str) -> Command {
+fn publish(
+    server: &Server,
+    token: &str,
+    level: &str,
+    qos: u8,
+    topic: &str,
+    payload: &str,
+) -> Command {
     let mut command = Command::new("mosquitto_pub");
     let port = server.mqtt_port().to_string();
-    command.args(["-d", "-h", "127.0.0.1", "-p", &port, "-V", level, "-q", &qos.to_string()]);
+    command.args([
+        "-d",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+        "-V",
+        level,
+        "-q",
+        &qos.to_string(),
+    ]);
     command.args(["-u", token, "-t", topic, "-m", payload]);
     command
 }
@@ -19,15 +36,39 @@ fn publish(server: &Server, token: &str, level: &str, qos: u8, topic: &str, payl
 fn subscribe(server: &Server, token: &str, level: &str, topic: &str, count: usize) -> Running {
     let mut command = Command::new("mosquitto_sub");
     let port = server.mqtt_port().to_string();
-    command.args(["-h", "127.0.0.1", "-p", &port, "-V", level, "-q", "1", "-u", token]);
-    command.args(["-t", topic, "-C", &count.to_string(), "-W", "30", "-F", "%t %p"]);
+    command.args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+        "-V",
+        level,
+        "-q",
+        "1",
+        "-u",
+        token,
+    ]);
+    command.args([
+        "-t",
+        topic,
+        "-C",
+        &count.to_string(),
+        "-W",
+        "30",
+        "-F",
+        "%t %p",
+    ]);
     start(&mut command)
 }
 
 /// Waits until the device's stream tells that a session subscribed (it is connected).
 fn wait_connected(operator: &crate::common::Operator, device: &str) {
     wait_for("the subscriber to connect", || {
-        operator.events(device).iter().any(|row| row["kind"] == "connected").then_some(())
+        operator
+            .events(device)
+            .iter()
+            .any(|row| row["kind"] == "connected")
+            .then_some(())
     });
 }
 
@@ -39,11 +80,20 @@ fn telemetry_is_stored_at_every_level_and_quality_of_service() {
         for qos in 0..=2u8 {
             let device = operator.create_device(&format!("{level}-{qos}"));
             let body = format!("{{\"temperature\":{qos}.5,\"level\":\"{level}\"}}");
-            run(&mut publish(&server, &device.token, level, qos, "v1/devices/me/telemetry", &body)).ok();
+            run(&mut publish(
+                &server,
+                &device.token,
+                level,
+                qos,
+                "v1/devices/me/telemetry",
+                &body,
+            ))
+            .ok();
             // QoS 0 is not acknowledged: it may be on its way when the client ends.
             wait_for("the point", || {
-                (operator.latest(&device.id) == json!({"temperature": f64::from(qos) + 0.5, "level": level}))
-                    .then_some(())
+                (operator.latest(&device.id)
+                    == json!({"temperature": f64::from(qos) + 0.5, "level": level}))
+                .then_some(())
             });
         }
     }
@@ -56,7 +106,15 @@ fn acknowledged_telemetry_is_readable_the_moment_the_client_ends() {
     let device = operator.create_device("meter");
     for level in LEVELS {
         let body = format!("{{\"from\":\"{level}\"}}");
-        run(&mut publish(&server, &device.token, level, 1, "v1/devices/me/telemetry", &body)).ok();
+        run(&mut publish(
+            &server,
+            &device.token,
+            level,
+            1,
+            "v1/devices/me/telemetry",
+            &body,
+        ))
+        .ok();
         assert_eq!(operator.latest(&device.id)["from"], level);
     }
 }
@@ -64,10 +122,26 @@ fn acknowledged_telemetry_is_readable_the_moment_the_client_ends() {
 #[test]
 fn an_unknown_token_is_refused_in_the_terms_of_each_level() {
     let server = Server::start();
-    for (level, code) in [("mqttv31", "CONNACK (5)"), ("mqttv311", "CONNACK (5)"), ("mqttv5", "CONNACK (134)")] {
-        let said = run(&mut publish(&server, "nobody", level, 1, "v1/devices/me/telemetry", "{}"));
+    for (level, code) in [
+        ("mqttv31", "CONNACK (5)"),
+        ("mqttv311", "CONNACK (5)"),
+        ("mqttv5", "CONNACK (134)"),
+    ] {
+        let said = run(&mut publish(
+            &server,
+            "nobody",
+            level,
+            1,
+            "v1/devices/me/telemetry",
+            "{}",
+        ));
         assert_ne!(said.code, 0, "{level}");
-        assert!(said.stdout.contains(code), "{level}: {} {}", said.stdout, said.stderr);
+        assert!(
+            said.stdout.contains(code),
+            "{level}: {} {}",
+            said.stdout,
+            said.stderr
+        );
     }
 }
 
@@ -87,7 +161,10 @@ fn shared_attribute_changes_arrive_at_a_subscriber_of_every_level() {
         let delete = operator.delete(&format!("{path}?keys=target"));
         assert_eq!(delete.status, 200, "{}", delete.text);
         let said = subscriber.finish().ok().stdout;
-        assert!(said.contains("v1/devices/me/attributes {\"target\":21}"), "{level}: {said}");
+        assert!(
+            said.contains("v1/devices/me/attributes {\"target\":21}"),
+            "{level}: {said}"
+        );
     }
 }
 
@@ -106,10 +183,16 @@ fn a_two_way_rpc_reaches_a_device_and_its_answer_comes_back() {
         let subscriber = start(Command::new("bash").args(["-c", &script]));
         wait_connected(&operator, &device.id);
         let path = format!("/api/rpc/oneway/{}", device.id);
-        let answer = operator.post(&path, &json!({"method": "setValve", "params": {"open": true}, "timeout": 20000}));
+        let answer = operator.post(
+            &path,
+            &json!({"method": "setValve", "params": {"open": true}, "timeout": 20000}),
+        );
         assert_eq!(answer.status, 200, "{}", answer.text);
         let said = subscriber.finish().ok().stdout;
-        assert!(said.contains("{\"method\":\"setValve\",\"params\":{\"open\":true}}"), "{level}: {said}");
+        assert!(
+            said.contains("{\"method\":\"setValve\",\"params\":{\"open\":true}}"),
+            "{level}: {said}"
+        );
     }
 }
 
@@ -118,12 +201,30 @@ fn a_second_client_takes_the_device_over_and_the_first_is_told() {
     let server = Server::start();
     let operator = server.operator();
     let device = operator.create_device("shared-token");
-    let first = subscribe(&server, &device.token, "mqttv5", "v1/devices/me/attributes", 1);
+    let first = subscribe(
+        &server,
+        &device.token,
+        "mqttv5",
+        "v1/devices/me/attributes",
+        1,
+    );
     wait_connected(&operator, &device.id);
-    run(&mut publish(&server, &device.token, "mqttv5", 1, "v1/devices/me/telemetry", "{\"second\":1}")).ok();
+    run(&mut publish(
+        &server,
+        &device.token,
+        "mqttv5",
+        1,
+        "v1/devices/me/telemetry",
+        "{\"second\":1}",
+    ))
+    .ok();
     assert_eq!(operator.latest(&device.id), json!({"second": 1}));
     wait_for("a row about the takeover", || {
-        operator.events(&device.id).iter().any(|row| row.to_string().contains("taken")).then_some(())
+        operator
+            .events(&device.id)
+            .iter()
+            .any(|row| row.to_string().contains("taken"))
+            .then_some(())
     });
     drop(first);
 }

@@ -14,8 +14,18 @@ fn mqtt_js_publishes_asks_and_answers_at_both_levels() {
         assert_eq!(operator.post(&shared, &json!({"target": 7})).status, 200);
         let url = format!("mqtt://{}", server.mqtt_address());
         let mut script = node("mqtt_js.cjs");
-        script.args([&url, &device.token, level, &server.http(), &operator.token, &device.id]);
+        script.args([
+            &url,
+            &device.token,
+            level,
+            &server.http(),
+            &operator.token,
+            &device.id,
+        ]);
         run(&mut script).ok();
-        assert_eq!(operator.latest(&device.id), json!({"qos0": 0, "qos1": 1, "qos2": 2}));
+        assert_eq!(
+            operator.latest(&device.id),
+            json!({"qos0": 0, "qos1": 1, "qos2": 2})
+        );
     }
 }

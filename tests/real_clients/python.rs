@@ -13,7 +13,14 @@ fn the_thingsboard_device_sdk_does_its_whole_round() {
     let port = server.mqtt_port().to_string();
     let http = server.http();
     let mut script = python("thingsboard", "tb_device_sdk.py");
-    script.args(["127.0.0.1", &port, &device.token, &http, &operator.token, &device.id]);
+    script.args([
+        "127.0.0.1",
+        &port,
+        &device.token,
+        &http,
+        &operator.token,
+        &device.id,
+    ]);
     run(&mut script).ok();
     let latest = operator.latest(&device.id);
     assert_eq!(latest["temperature"], json!(41.9), "{latest}");
@@ -39,7 +46,9 @@ fn paho_delivers_a_burst_at_every_level_and_every_acknowledged_point_is_there() 
         script.args(["127.0.0.1", &port, &device.token, level, "500"]);
         run(&mut script).ok();
         let points = operator.history(&device.id, "n");
-        let expected: Vec<_> = (0..500).map(|n| (1_700_000_000_000 + n, json!(n))).collect();
+        let expected: Vec<_> = (0..500)
+            .map(|n| (1_700_000_000_000 + n, json!(n)))
+            .collect();
         assert_eq!(points, expected, "level {level}");
     }
 }
