@@ -42,7 +42,6 @@ pub enum DecodeError {
     ConnectFlags,
     /// Will QoS 3, or will QoS or retain without a will.
     WillFlags,
-    PasswordWithoutUserName,
     /// A client id longer than we take at level 3.1.
     ClientId,
     /// Flags of CONNACK other than Session Present.
@@ -99,9 +98,8 @@ impl DecodeError {
             UnsupportedLevel(_) => "MQTT-3.1.2-2",
             ConnectFlags => "MQTT-3.1.2-3",
             WillFlags => "MQTT-3.1.2-13..15 / MQTT-3.1.2-11..13",
-            PasswordWithoutUserName => "MQTT-3.1.2-22",
             ClientId => "MQTT-3.1.3-5",
-            ConnackFlags => "MQTT section 3.2.2.1 / MQTT-3.2.2-1",
+            ConnackFlags => "MQTT-3.2.2-4 / MQTT-3.2.2-1, MQTT-3.2.2-6",
             PublishQos => "MQTT-3.3.1-4",
             DupWithoutQos => "MQTT-3.3.1-2",
             PacketIdZero => "MQTT-2.3.1-1 / MQTT-2.2.1-3",
@@ -163,7 +161,6 @@ impl DecodeError {
             UnsupportedLevel(_) => "protocol level is not 3, 4 or 5",
             ConnectFlags => "reserved connect flag is set",
             WillFlags => "will flags contradict each other",
-            PasswordWithoutUserName => "password without user name",
             ClientId => "client id is too long",
             ConnackFlags => "reserved acknowledge flags are set",
             PublishQos => "QoS 3",

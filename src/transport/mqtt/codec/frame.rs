@@ -89,11 +89,10 @@ pub(super) fn check_first_byte(first: u8, level: Level) -> Result<(), DecodeErro
         0 => return Err(DecodeError::ReservedType(0)),
         kind::AUTH if level != Level::V5 => return Err(DecodeError::ReservedType(15)),
         kind::PUBLISH => return check_publish_flags(flags),
-        kind::PUBREL | kind::SUBSCRIBE | kind::UNSUBSCRIBE => {
-            // 3.1 sets QoS 1 on these and lets DUP mark a repetition.
-            let dup = if level == Level::V31 { 0b1000 } else { 0 };
-            (flags & !dup) == 0b0010
-        }
+        kind::CONNECT => flags == 0,
+        // 3.1 lets DUP mark a repeated SUBSCRIBE or PUBREL and calls the other flags "not used".
+        _ if level == Level::V31 => true,
+        kind::PUBREL | kind::SUBSCRIBE | kind::UNSUBSCRIBE => flags == 0b0010,
         _ => flags == 0,
     };
     if allowed {
