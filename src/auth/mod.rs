@@ -5,25 +5,41 @@
 //!
 //! Knows nothing of: sockets, HTTP, actors.
 
+mod clock;
 pub mod config;
+mod detached;
 pub mod directory;
-pub mod identify;
+mod first_start;
+mod identify;
+mod material;
 pub mod operators;
+mod passwords;
+mod revocations;
+#[cfg(test)]
+mod tests;
 pub mod throttle;
+mod tokens;
 
+pub use clock::Clock;
 pub use config::Config;
 pub use directory::{Directory, DirectoryError};
 pub use operators::{OperatorError, Operators, Speaker, TokenPair};
 
-use crate::model::credentials::Presented;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::DeviceId;
 use crate::model::reject::Rejection;
 use crate::store::{SharedStore, StoreError};
+use std::sync::Arc;
 
 /// Cheap to clone; every clone is the same.
 #[derive(Clone)]
-pub struct Auth {}
+pub struct Auth(Arc<Rooms>);
+
+struct Rooms {
+    store: SharedStore,
+    directory: Directory,
+    operators: Operators,
+}
 
 /// A password that was made up at first start: show it once, then call
 /// [`Auth::password_was_shown`]. Until that call (or the first login) the next start makes up and
@@ -52,40 +68,48 @@ pub struct NotIdentified {
 
 impl Auth {
     /// Opens the directory; at the first start makes the administrator, the token signing key and
-    /// the default profile.
+    /// the default profile, durable when this returns. Must run inside a tokio runtime.
     pub async fn open(
-        _config: Config,
-        _store: SharedStore,
+        config: Config,
+        store: SharedStore,
     ) -> Result<(Auth, Option<GeneratedPassword>), StoreError> {
-        todo!()
+        Self::open_with_clock(config, store, clock::system()).await
+    }
+
+    /// As `open`, with another clock: for tests of what time does to tokens.
+    pub async fn open_with_clock(
+        config: Config,
+        store: SharedStore,
+        clock: Clock,
+    ) -> Result<(Auth, Option<GeneratedPassword>), StoreError> {
+        let passwords = passwords::Passwords::new();
+        let start = first_start::prepare(&config, &store, &passwords, clock()).await?;
+        let directory = Directory::new(store.clone(), clock.clone());
+        let operators = Operators::open(&config, store.clone(), clock, passwords, &start).await?;
+        let auth = Auth(Arc::new(Rooms {
+            store,
+            directory,
+            operators,
+        }));
+        Ok((auth, start.generated))
     }
 
     /// The generated password has reached a person: from now on it stays.
     pub async fn password_was_shown(&self) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// Who presents these credentials (contract/mqtt.md 2, contract/http.md 2).
-    /// Refusals: `CredentialsMissing`, `CredentialsUnknown`, `ClientIdUnknown`, `PasswordWrong`,
-    /// `DeviceDisabled`, or the store's.
-    pub async fn identify(&self, _presented: &Presented) -> Result<Identified, NotIdentified> {
-        todo!()
-    }
-
-    /// Asks again, once the session stands: a device that was disabled, deleted or given new
-    /// credentials between `identify` and its session's start must not stay connected.
-    /// Refusals: `DeviceDisabled`, `DeviceDeleted`, `CredentialsChanged`, or the store's.
-    pub async fn confirm(&self, _identified: &Identified) -> Result<(), NotIdentified> {
-        todo!()
+        self.0.operators.keep_generated_password().await
     }
 
     /// Devices, their credentials and profiles, as operators change them.
     pub fn directory(&self) -> &Directory {
-        todo!()
+        &self.0.directory
     }
 
     /// Operators: login, tokens, passwords.
     pub fn operators(&self) -> &Operators {
-        todo!()
+        &self.0.operators
+    }
+
+    fn store(&self) -> &SharedStore {
+        &self.0.store
     }
 }

@@ -80,7 +80,9 @@ impl fmt::Display for DirectoryError {
             CredentialsKindMissing => "Device credentials type should be specified",
             CredentialsKindUnsupported => "LWM2M_CREDENTIALS are not supported yet",
             CredentialsIdMissing => "Device credentials id should be specified!",
-            CredentialsTooLong => "Device credentials are longer than 64 KiB",
+            CredentialsTooLong => {
+                "Device credentials are too long: 1024 bytes of id, 64 KiB of value at most"
+            }
             CredentialsTaken => "Specified credentials are already registered!",
             CredentialsUnknown => "Unable to update non-existent device credentials!",
             MqttBasicMalformed => "Invalid credentials body for simple mqtt credentials!",

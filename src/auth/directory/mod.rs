@@ -4,8 +4,12 @@
 //! Uniqueness (names, look-up texts) is checked before the commit, so all changes go one after the
 //! other through one lock. A change that has begun is finished even when its caller goes away.
 
+mod credentials;
+mod devices;
 pub mod error;
+mod names;
 pub mod orders;
+mod profiles;
 
 pub use error::{DirectoryError, ErrorKind};
 pub use orders::{
@@ -13,96 +17,155 @@ pub use orders::{
     Saved, UniquifyStrategy,
 };
 
+use super::detached::detached;
+use super::Clock;
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{DeviceId, ProfileId};
+use crate::model::Millis;
+use crate::store::SharedStore;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 type Result<T> = std::result::Result<T, DirectoryError>;
 
 /// Cheap to clone; every clone is the same.
 #[derive(Clone)]
-pub struct Directory {}
+pub struct Directory(Arc<Inner>);
+
+struct Inner {
+    store: SharedStore,
+    clock: Clock,
+    changes: Arc<Mutex<()>>,
+}
 
 /// Nobody else changes the directory while this lives.
 pub struct Exclusive {
-    _guard: tokio::sync::OwnedMutexGuard<()>,
+    _guard: OwnedMutexGuard<()>,
+}
+
+impl Inner {
+    fn now(&self) -> Millis {
+        (self.clock)()
+    }
 }
 
 impl Directory {
+    pub(super) fn new(store: SharedStore, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            changes: Arc::default(),
+        }))
+    }
+
+    /// Runs a change alone and to its end.
+    async fn alone<T, F>(&self, change: impl FnOnce(Arc<Inner>) -> F + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send,
+    {
+        let inner = self.0.clone();
+        detached(async move {
+            let _one_at_a_time = inner.changes.clone().lock_owned().await;
+            change(inner).await
+        })
+        .await
+    }
+
     /// Makes a device with its credentials and the SERVER attribute `active` = false, in one
     /// durable step.
     /// Errors: `NameMissing`, `NameTooLong`, `NameTaken`, `LabelTooLong`, `BadAdditionalInfo`,
     /// `ProfileUnknown`, `CredentialsTaken`, other credentials errors, `Store`.
     pub async fn create_device(
         &self,
-        _order: DeviceOrder,
-        _credentials: NewCredentials,
+        order: DeviceOrder,
+        credentials: NewCredentials,
     ) -> Result<Device> {
-        todo!()
+        self.alone(|inner| async move { inner.create_device(order, credentials).await })
+            .await
     }
 
     /// Replaces name, label, additional information; profile and `disabled` when the order names
     /// them. `version` in the order: a stale one is `VersionConflict`.
     /// `Saved::end_sessions` tells whether (and why) live sessions must end now.
-    pub async fn update_device(&self, _id: DeviceId, _order: DeviceOrder) -> Result<Saved<Device>> {
-        todo!()
+    pub async fn update_device(&self, id: DeviceId, order: DeviceOrder) -> Result<Saved<Device>> {
+        self.alone(move |inner| async move { inner.update_device(id, order).await })
+            .await
     }
 
-    /// Disables or enables. No change (and no new version) when it is so already; a disabled device's
-    /// `end_sessions` is set in any case.
-    pub async fn set_disabled(&self, _id: DeviceId, _disabled: bool) -> Result<Saved<Device>> {
-        todo!()
+    /// Disables or enables. No change (and no new version) when it is so already; a disabled
+    /// device's `end_sessions` is set in any case.
+    pub async fn set_disabled(&self, id: DeviceId, disabled: bool) -> Result<Saved<Device>> {
+        self.alone(move |inner| async move { inner.set_disabled(id, disabled).await })
+            .await
     }
 
     /// The device, and the lock: hold it while `registry::Command::Delete` runs, so that no update
     /// brings the device back. Error: `DeviceUnknown`.
-    pub async fn begin_delete(&self, _id: DeviceId) -> Result<(Device, Exclusive)> {
-        todo!()
+    pub async fn begin_delete(&self, id: DeviceId) -> Result<(Device, Exclusive)> {
+        let guard = self.0.changes.clone().lock_owned().await;
+        let device = self.device(id).await?;
+        Ok((device, Exclusive { _guard: guard }))
     }
 
     /// Errors: `DeviceUnknown`, `Store`.
-    pub async fn device(&self, _id: DeviceId) -> Result<Device> {
-        todo!()
+    pub async fn device(&self, id: DeviceId) -> Result<Device> {
+        let found = self.0.store.device(id).await?;
+        found.ok_or(DirectoryError::DeviceUnknown(id))
     }
 
     /// Errors: `DeviceUnknown`, `Store`.
-    pub async fn credentials(&self, _device: DeviceId) -> Result<Credentials> {
-        todo!()
+    pub async fn credentials(&self, device: DeviceId) -> Result<Credentials> {
+        let found = self.0.store.credentials(device).await?;
+        found.ok_or(DirectoryError::DeviceUnknown(device))
     }
 
     /// Replaces a device's credentials. Saving what is stored already is no change: no new version,
     /// `end_sessions` is `None`.
-    pub async fn update_credentials(&self, _order: CredentialsOrder) -> Result<Saved<Credentials>> {
-        todo!()
+    /// Errors: `DeviceUnknown`, `CredentialsUnknown`, `CredentialsTaken`, `VersionConflict`, what
+    /// is wrong with the credentials themselves, `Store`.
+    pub async fn update_credentials(&self, order: CredentialsOrder) -> Result<Saved<Credentials>> {
+        self.alone(|inner| async move { inner.update_credentials(order).await })
+            .await
     }
 
     /// All profiles, by name; there are few.
     pub async fn profiles(&self) -> Result<Vec<Profile>> {
-        todo!()
+        let mut profiles = self.0.store.profiles().await?;
+        profiles.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(profiles)
     }
 
-    /// Error: `ProfileNotFound`.
-    pub async fn profile(&self, _id: ProfileId) -> Result<Profile> {
-        todo!()
+    /// Errors: `ProfileNotFound`, `Store`.
+    pub async fn profile(&self, id: ProfileId) -> Result<Profile> {
+        let found = self.0.store.profile(id).await?;
+        found.ok_or(DirectoryError::ProfileNotFound(id))
     }
 
     /// The profile of devices that name none. There always is one.
     pub async fn default_profile(&self) -> Result<Profile> {
-        todo!()
+        self.0.default_profile().await
     }
 
     /// Creates (`id` is `None`) or replaces a profile. Live sessions keep the options they started
     /// with.
+    /// Errors: `ProfileNameMissing`, `ProfileNameTooLong`, `ProfileNameTaken`, `ProfileNotFound`,
+    /// `VersionConflict`, `Store`.
     pub async fn save_profile(
         &self,
-        _id: Option<ProfileId>,
-        _order: ProfileOrder,
+        id: Option<ProfileId>,
+        order: ProfileOrder,
     ) -> Result<Profile> {
-        todo!()
+        self.alone(move |inner| async move { inner.save_profile(id, order).await })
+            .await
     }
 
     /// Makes it the default one in place of the present one, in one durable step.
-    pub async fn set_default_profile(&self, _id: ProfileId) -> Result<Profile> {
-        todo!()
+    /// Errors: `ProfileNotFound`, `Store`.
+    pub async fn set_default_profile(&self, id: ProfileId) -> Result<Profile> {
+        self.alone(move |inner| async move { inner.set_default_profile(id).await })
+            .await
     }
 }
