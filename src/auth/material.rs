@@ -36,7 +36,9 @@ pub(super) struct MqttBasic {
 impl MqttBasic {
     /// Empty texts count as absent. `None` when it is not the JSON of one.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let read: MqttBasic = serde_json::from_str(text).ok()?;
+        // serde would take an array's elements for the fields.
+        let object = text.trim_start().starts_with('{').then_some(text)?;
+        let read: MqttBasic = serde_json::from_str(object).ok()?;
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         Some(Self {
             client_id: filled(read.client_id),
@@ -156,10 +158,10 @@ fn certificate(value: Option<&str>) -> Result<(String, Option<String>), Director
 #[cfg(test)]
 mod tests {
     use super::*;
-    use CredentialsKind::*;
+    use CredentialsKind::{AccessToken, Lwm2m, X509Certificate};
 
     fn basic(json: &str) -> Result<Material, DirectoryError> {
-        check(Some(MqttBasic), None, Some(json))
+        check(Some(CredentialsKind::MqttBasic), None, Some(json))
     }
 
     #[test]
@@ -227,7 +229,7 @@ mod tests {
             let expected = "Invalid credentials body for simple mqtt credentials!";
             assert_eq!(text(basic(json)), expected, "{json}");
         }
-        let none = check(Some(MqttBasic), Some("u"), None);
+        let none = check(Some(CredentialsKind::MqttBasic), Some("u"), None);
         assert_eq!(
             text(none),
             "Invalid credentials body for simple mqtt credentials!"
