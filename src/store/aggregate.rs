@@ -189,3 +189,55 @@ pub fn aggregate<'a>(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Aggregation::{Avg, Max, Min, Sum};
+
+    fn fold(aggregation: Aggregation, values: &[Value]) -> Option<Value> {
+        let mut fold = Fold::new(aggregation);
+        values.iter().for_each(|value| fold.push(value));
+        fold.finish()
+    }
+
+    fn double(number: f64) -> Value {
+        Value::Double(number)
+    }
+
+    #[test]
+    fn negative_zero_is_below_zero() {
+        let zeros = [double(0.0), double(-0.0)];
+        assert_eq!(fold(Min, &zeros), Some(double(-0.0)));
+        assert_eq!(fold(Max, &zeros), Some(double(0.0)));
+        assert_eq!(fold(Sum, &[double(-0.0)]), Some(double(0.0)));
+    }
+
+    #[test]
+    fn sums_and_averages_beyond_a_double_stay_finite() {
+        let huge = [double(f64::MAX), double(f64::MAX)];
+        assert_eq!(fold(Sum, &huge), Some(double(f64::MAX)));
+        assert_eq!(fold(Avg, &huge), Some(double(f64::MAX)));
+        let both = [double(f64::MAX), double(f64::MAX), double(-f64::MAX)];
+        assert_eq!(fold(Sum, &both), Some(double(f64::MAX)));
+        let least = [double(f64::MIN), double(f64::MIN), Value::Long(1)];
+        assert_eq!(fold(Sum, &least), Some(double(f64::MIN)));
+    }
+
+    #[test]
+    fn an_average_of_extreme_longs_does_not_overflow() {
+        let most = vec![Value::Long(i64::MAX); 1_000];
+        assert_eq!(fold(Avg, &most), Some(double(i64::MAX as f64)));
+        assert_eq!(fold(Max, &most), Some(Value::Long(i64::MAX)));
+        let halves = [Value::Long(1), Value::Long(2)];
+        assert_eq!(fold(Avg, &halves), Some(double(1.5)));
+    }
+
+    #[test]
+    fn the_middle_of_any_interval_is_computed_without_overflow() {
+        assert_eq!(middle(&(i64::MIN..i64::MAX)), -1);
+        assert_eq!(middle(&(0..5)), 2);
+        assert_eq!(middle(&(-5..0)), -3);
+        assert_eq!(middle(&(i64::MAX - 2..i64::MAX)), i64::MAX - 1);
+    }
+}

@@ -10,7 +10,8 @@
 pub mod aggregate;
 pub mod batch;
 pub mod config;
-pub mod contract;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod error;
 pub mod journal;
 pub mod memory;

@@ -2,7 +2,32 @@
 
 use super::MemoryStore;
 use crate::model::ids::Incarnation;
-use crate::store::{Batch, Change, Log, OperatorStore, StoreError};
+use crate::store::contract::{contract_suite, Harness};
+use crate::store::{Batch, Change, Log, OperatorStore, SharedStore, StoreError};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Keeps the data over restarts as a disk would.
+struct InMemory(Mutex<MemoryStore>);
+
+#[async_trait]
+impl Harness for InMemory {
+    fn new() -> Self {
+        Self(Mutex::new(MemoryStore::new()))
+    }
+
+    async fn open(&self) -> SharedStore {
+        let mut kept = self.0.lock();
+        *kept = kept.reopened();
+        Arc::new(kept.clone())
+    }
+}
+
+mod contract {
+    use super::*;
+    contract_suite!(InMemory);
+}
 
 fn note(name: &str) -> Batch {
     Batch::of_system(vec![Change::SystemPut {

@@ -1,1 +1,0 @@
-//! One suite of tests that every engine passes.
