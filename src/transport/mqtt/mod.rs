@@ -5,5 +5,8 @@
 
 pub mod codec;
 pub mod config;
+pub mod error;
+pub mod mapping;
+pub mod session;
 
 pub use config::Config;
