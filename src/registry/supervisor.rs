@@ -53,6 +53,11 @@ impl Registry {
         todo!()
     }
 
+    /// `device.max_session_expiry`: a transport tells its client when it asked for more.
+    pub fn max_session_expiry(&self) -> std::time::Duration {
+        todo!()
+    }
+
     /// Refuses new sessions, ends the live ones (`ShuttingDown`), waits for their last commits.
     pub async fn stop(&self) {
         todo!()
