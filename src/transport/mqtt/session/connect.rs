@@ -189,7 +189,6 @@ fn not_a_connect(error: DecodeError, fx: &mut Effects) -> State {
     let answer = match error {
         DecodeError::UnsupportedLevel(_) => Some(code::v3::UNACCEPTABLE_PROTOCOL),
         DecodeError::ClientId => Some(code::v3::IDENTIFIER_REJECTED),
-        DecodeError::PasswordWithoutUserName => Some(code::v3::BAD_USER_NAME_OR_PASSWORD),
         _ => None,
     };
     if let Some(code) = answer {
