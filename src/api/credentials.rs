@@ -1,0 +1,93 @@
+//! Device credentials: read and update (contract/admin-rest.md 4, contract/provisioning.md 1).
+//! The only answers that hold a device's secret.
+
+use super::body;
+use super::devices::EntityRef;
+use super::endpoint::{get, post, tagged, Endpoint};
+use super::error::{Answer, ApiError};
+use super::extract::Guard;
+use super::json;
+use super::params;
+use super::ApiState;
+use crate::auth::directory::CredentialsOrder;
+use crate::model::credentials::{Credentials, CredentialsKind};
+use crate::model::ids::{CredentialsId, DeviceId};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::HttpResponse;
+use serde::Deserialize;
+
+pub fn endpoints() -> Vec<Endpoint> {
+    tagged(
+        "credentials",
+        vec![
+            post("/api/device/credentials", update)
+                .says("Replace a device's credentials; a change ends its live sessions")
+                .takes("DeviceCredentials")
+                .gives("DeviceCredentials")
+                .fails(&[400, 404, 409, 413]),
+            get("/api/device/{deviceId}/credentials", read)
+                .says("A device's credentials")
+                .gives("DeviceCredentials")
+                .fails(&[400, 404]),
+        ],
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Update {
+    id: Option<EntityRef>,
+    device_id: EntityRef,
+    credentials_type: Option<String>,
+    credentials_id: Option<String>,
+    credentials_value: Option<String>,
+    version: Option<u64>,
+}
+
+async fn read(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
+    let id = params::id(&path, DeviceId::parse)?;
+    let record = state.auth.directory().credentials(id).await?;
+    Ok(answer(&record))
+}
+
+async fn update(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
+    let asked: Update = body::json(payload, &state).await?;
+    let id = asked.id.map(|id| params::id(&id.id, CredentialsId::parse));
+    let order = CredentialsOrder {
+        id: id.transpose()?,
+        device: params::id(&asked.device_id.id, DeviceId::parse)?,
+        kind: kind(asked.credentials_type.as_deref())?,
+        credentials_id: asked.credentials_id,
+        credentials_value: asked.credentials_value,
+        version: asked.version,
+    };
+    let record = replace(&state, order).await?;
+    tracing::info!(operator = %guard.0.username, device = %record.device, "credentials saved");
+    Ok(answer(&record))
+}
+
+/// Saves credentials and ends the sessions that the old ones let in.
+pub async fn replace(state: &ApiState, order: CredentialsOrder) -> Result<Credentials, ApiError> {
+    let device = order.device;
+    let saved = state.auth.directory().update_credentials(order).await?;
+    state.end_sessions(device, saved.end_sessions).await?;
+    Ok(saved.record)
+}
+
+/// The `credentialsType` word; 400 for one that does not exist.
+pub fn kind(word: Option<&str>) -> Result<Option<CredentialsKind>, ApiError> {
+    word.map(|word| {
+        CredentialsKind::parse(word).ok_or_else(|| {
+            ApiError::bad("Unknown device credentials type").detail(
+                "known are ACCESS_TOKEN, X509_CERTIFICATE, MQTT_BASIC and LWM2M_CREDENTIALS",
+            )
+        })
+    })
+    .transpose()
+}
+
+fn answer(record: &Credentials) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("Cache-Control", "no-store"))
+        .json(json::credentials(record))
+}

@@ -1,0 +1,200 @@
+//! Device profiles: lists, one, the default one, save (contract/admin-rest.md 4).
+
+use super::body;
+use super::devices::EntityRef;
+use super::endpoint::{get, post, tagged, Endpoint};
+use super::error::{Answer, ApiError};
+use super::extract::Guard;
+use super::json;
+use super::paging;
+use super::params::{self, Params};
+use super::ApiState;
+use crate::auth::directory::ProfileOrder;
+use crate::model::device::{Profile, ProfileOptions};
+use crate::model::ids::ProfileId;
+use crate::model::query::{PageRequest, SortBy};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::HttpResponse;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub fn endpoints() -> Vec<Endpoint> {
+    tagged(
+        "profiles",
+        vec![
+            get("/api/deviceProfiles", profiles)
+                .says("A page of device profiles")
+                .paged()
+                .gives("PageOfDeviceProfiles")
+                .fails(&[400]),
+            get("/api/deviceProfileInfos", infos)
+                .says("A page of device profiles in short")
+                .paged()
+                .gives("PageOfDeviceProfileInfos")
+                .fails(&[400]),
+            get("/api/deviceProfileInfo/default", default)
+                .says("The profile of devices that name none, in short")
+                .gives("DeviceProfileInfo"),
+            get("/api/deviceProfileInfo/{deviceProfileId}", info)
+                .says("One device profile in short")
+                .gives("DeviceProfileInfo")
+                .fails(&[400, 404]),
+            get("/api/deviceProfile/{deviceProfileId}", read)
+                .says("One device profile")
+                .gives("DeviceProfile")
+                .fails(&[400, 404]),
+            post("/api/deviceProfile/{deviceProfileId}/default", make_default)
+                .says("Make it the profile of devices that name none")
+                .gives("DeviceProfile")
+                .fails(&[400, 404]),
+            post("/api/deviceProfile", save)
+                .says("Create a device profile, or update the one that `id` names")
+                .takes("SaveDeviceProfile")
+                .gives("DeviceProfile")
+                .fails(&[400, 404, 409, 413]),
+        ],
+    )
+}
+
+async fn profiles(_: Guard, state: Data<ApiState>, params: Params) -> Answer {
+    page(&state, &params, json::profile).await
+}
+
+async fn infos(_: Guard, state: Data<ApiState>, params: Params) -> Answer {
+    page(&state, &params, json::profile_info).await
+}
+
+async fn page(state: &ApiState, params: &Params, show: fn(&Profile) -> Value) -> Answer {
+    let page = paging::request(params, state.config.max_page_size)?;
+    let mut found = state.auth.directory().profiles().await?;
+    if let Some(text) = page.text.as_ref().map(|text| text.to_lowercase()) {
+        found.retain(|profile| profile.name.to_lowercase().contains(&text));
+    }
+    sort(&mut found, &page);
+    let (rows, total) = paging::cut(found, &page);
+    let rows = rows.iter().map(show).collect();
+    Ok(HttpResponse::Ok().json(paging::answer(rows, total, &page)))
+}
+
+fn sort(profiles: &mut [Profile], page: &PageRequest) {
+    match page.sort {
+        SortBy::CreatedTime => profiles.sort_by_key(|profile| (profile.created, profile.id)),
+        _ => profiles.sort_by_key(|profile| (profile.name.to_lowercase(), profile.id)),
+    }
+    if page.descending {
+        profiles.reverse();
+    }
+}
+
+async fn default(_: Guard, state: Data<ApiState>) -> Answer {
+    let profile = state.auth.directory().default_profile().await?;
+    Ok(HttpResponse::Ok().json(json::profile_info(&profile)))
+}
+
+async fn read(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
+    let profile = one(&state, &path).await?;
+    Ok(HttpResponse::Ok().json(json::profile(&profile)))
+}
+
+async fn info(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
+    let profile = one(&state, &path).await?;
+    Ok(HttpResponse::Ok().json(json::profile_info(&profile)))
+}
+
+async fn one(state: &ApiState, id: &str) -> Result<Profile, ApiError> {
+    let id = params::id(id, ProfileId::parse)?;
+    Ok(state.auth.directory().profile(id).await?)
+}
+
+async fn make_default(guard: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
+    let id = params::id(&path, ProfileId::parse)?;
+    let profile = state.auth.directory().set_default_profile(id).await?;
+    tracing::info!(operator = %guard.0.username, profile = %id, "default profile chosen");
+    Ok(HttpResponse::Ok().json(json::profile(&profile)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Save {
+    id: Option<EntityRef>,
+    name: Option<String>,
+    description: Option<String>,
+    transport_type: Option<String>,
+    provision_type: Option<String>,
+    profile_data: Option<ProfileData>,
+    version: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfileData {
+    transport_configuration: Option<TransportConfiguration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TransportConfiguration {
+    send_ack_on_validation_exception: Option<bool>,
+    cast_numeric_strings: Option<bool>,
+}
+
+impl Save {
+    /// What cannot be had yet is refused, rather than taken and forgotten.
+    fn refuse_unserved(&self) -> Result<(), ApiError> {
+        let default =
+            |word: &Option<String>, only: &str| word.as_deref().is_none_or(|word| word == only);
+        if !default(&self.transport_type, "DEFAULT") {
+            return Err(ApiError::bad(
+                "transportType other than DEFAULT is not served yet",
+            ));
+        }
+        if !default(&self.provision_type, "DISABLED") {
+            return Err(ApiError::bad(
+                "provisionType other than DISABLED is not served yet",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Options that are not named keep what they were.
+    fn options(&self, before: ProfileOptions) -> ProfileOptions {
+        let named = self
+            .profile_data
+            .as_ref()
+            .and_then(|data| data.transport_configuration.as_ref());
+        let Some(named) = named else {
+            return before;
+        };
+        ProfileOptions {
+            ack_malformed: named
+                .send_ack_on_validation_exception
+                .unwrap_or(before.ack_malformed),
+            cast_numeric_strings: named
+                .cast_numeric_strings
+                .unwrap_or(before.cast_numeric_strings),
+        }
+    }
+}
+
+async fn save(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
+    let asked: Save = body::json(payload, &state).await?;
+    asked.refuse_unserved()?;
+    let id = asked
+        .id
+        .as_ref()
+        .map(|id| params::id(&id.id, ProfileId::parse))
+        .transpose()?;
+    let before = match id {
+        Some(id) => state.auth.directory().profile(id).await?.options,
+        None => ProfileOptions::default(),
+    };
+    let order = ProfileOrder {
+        options: asked.options(before),
+        name: asked.name.unwrap_or_default(),
+        description: asked.description,
+        version: asked.version,
+    };
+    let profile = state.auth.directory().save_profile(id, order).await?;
+    tracing::info!(operator = %guard.0.username, profile = %profile.id, "profile saved");
+    Ok(HttpResponse::Ok().json(json::profile(&profile)))
+}
