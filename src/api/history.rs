@@ -84,12 +84,10 @@ fn limit(params: &Params) -> Result<usize, ApiError> {
     }
 }
 
+type Cut = (Vec<Range<Millis>>, Aggregation);
+
 /// The intervals of an aggregation, when one is asked for: `agg` other than NONE, and an interval.
-fn rows(
-    params: &Params,
-    range: &Range<Millis>,
-    config: &Config,
-) -> Result<Option<(Vec<Range<Millis>>, Aggregation)>, ApiError> {
+fn rows(params: &Params, range: &Range<Millis>, config: &Config) -> Result<Option<Cut>, ApiError> {
     let Some(word) = params.text("agg").filter(|word| *word != "NONE") else {
         return Ok(None);
     };
