@@ -124,6 +124,10 @@ fn belongings(device: &Device, lookup: &str) -> Vec<Change> {
             device: id,
             session,
         },
+        Change::PollCursor {
+            device: id,
+            acknowledged: 1,
+        },
     ];
     changes.extend(attributes);
     changes
@@ -160,6 +164,7 @@ async fn check_belongings(bench: &Bench, device: &Device, lookup: &str, owns: bo
     );
     assert_eq!(store.reserved_rpc_ids(id).await.unwrap(), 99 * count as i32);
     assert_eq!(store.session(id).await.unwrap().is_some(), owns);
+    assert_eq!(store.poll_cursor(id).await.unwrap().is_some(), owns);
 }
 
 pub(crate) async fn deleting_a_device_takes_everything_it_owns_and_nothing_else(bench: Bench) {

@@ -201,7 +201,11 @@ fn session(n: u128) -> impl Strategy<Value = Change> {
             inflight: vec![1],
         },
     });
-    prop_oneof![2 => put, 1 => Just(Change::SessionDelete(device))]
+    let cursor = any::<u64>().prop_map(move |acknowledged| Change::PollCursor {
+        device,
+        acknowledged,
+    });
+    prop_oneof![2 => put, 1 => Just(Change::SessionDelete(device)), 1 => cursor]
 }
 
 fn system_batch() -> impl Strategy<Value = Batch> {

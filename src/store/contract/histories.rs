@@ -78,6 +78,7 @@ async fn compare_records(engine: &dyn Store, oracle: &dyn Store, n: u128) {
     same!(engine, oracle, device(id));
     same!(engine, oracle, credentials(id));
     same!(engine, oracle, session(id));
+    same!(engine, oracle, poll_cursor(id));
     same!(engine, oracle, reserved_rpc_ids(id));
     same!(engine, oracle, pending_rpcs(id));
     for state in [None, Some(RpcState::Queued), Some(RpcState::Delivered)] {

@@ -267,6 +267,7 @@ macro_rules! contract_suite {
             platform: [
                 a_new_store_knows_nothing,
                 a_session_is_kept_replaced_and_deleted,
+                a_poll_cursor_is_kept_and_replaced,
                 operators_are_found_without_regard_to_case,
                 a_renamed_operator_frees_the_old_name,
                 system_values_are_kept_and_replaced,

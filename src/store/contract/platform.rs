@@ -65,6 +65,22 @@ pub(crate) async fn a_session_is_kept_replaced_and_deleted(bench: Bench) {
     });
 }
 
+pub(crate) async fn a_poll_cursor_is_kept_and_replaced(bench: Bench) {
+    let (device, other) = (DeviceId::new(), DeviceId::new());
+    assert_eq!(bench.store.poll_cursor(device).await, Ok(None));
+    for acknowledged in [1, u64::MAX, 7] {
+        let cursor = Change::PollCursor {
+            device,
+            acknowledged,
+        };
+        bench.change(device, vec![cursor]).await;
+    }
+    both_lives!(bench, {
+        assert_eq!(bench.store.poll_cursor(device).await, Ok(Some(7)));
+        assert_eq!(bench.store.poll_cursor(other).await, Ok(None));
+    });
+}
+
 fn operator(username: &str) -> Operator {
     Operator {
         id: OperatorId::new(),
