@@ -1,7 +1,13 @@
 //! Tests of the codec: `samples` holds one packet of every type and form for the others.
 
+mod framing;
+mod fuzz;
+mod malformed;
+mod oracle;
+mod oracle5;
 mod round_trips;
 mod samples;
+mod tolerance;
 
 use super::packet::{Level, Packet};
 use super::{Codec, DecodeError};
