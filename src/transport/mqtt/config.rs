@@ -9,6 +9,8 @@ use serde::Deserialize;
 pub struct Config {
     pub enabled: bool,
     pub bind: String,
+    /// 0 = one a core.
+    pub workers: usize,
     pub max_packet: ByteSize,
     pub max_connections: usize,
     pub max_unauthenticated_per_address: usize,

@@ -6,7 +6,9 @@
 pub mod codec;
 pub mod config;
 pub mod error;
+pub mod listener;
 pub mod mapping;
 pub mod session;
 
 pub use config::Config;
+pub use listener::{start, Door};

@@ -71,7 +71,10 @@ pub fn refused(reason: Reason) -> u8 {
     match reason {
         Reason::UnknownTopic => code::TOPIC_NAME_INVALID,
         Reason::UnknownFilter => code::TOPIC_FILTER_INVALID,
-        Reason::NotAGateway => code::NOT_AUTHORIZED,
+        Reason::NotAGateway
+        | Reason::DeviceDisabled
+        | Reason::DeviceDeleted
+        | Reason::CredentialsChanged => code::NOT_AUTHORIZED,
         Reason::StoreFull | Reason::QueueFull | Reason::RateLimited => code::QUOTA_EXCEEDED,
         reason if is_bad_payload(reason) => code::PAYLOAD_FORMAT_INVALID,
         _ => code::IMPLEMENTATION_SPECIFIC,

@@ -45,7 +45,8 @@ pub(super) fn fresh(
 ) -> State {
     match input {
         Input::Connect { connect, spare_id } => ask(settings, *connect, spare_id, fx),
-        Input::Malformed(error) => not_a_connect(error, fx),
+        Input::Malformed(error) => not_a_connect(error, None, fx),
+        Input::BadConnect(error, level) => not_a_connect(error, level, fx),
         Input::Tick if now.mono < until => State::Fresh { until },
         Input::Tick => {
             let late = Rejection::new(Reason::TooSlow, "no CONNECT within mqtt.connect_timeout");
@@ -182,11 +183,12 @@ fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Bytes that are no CONNECT. Only where the specification names a return code is there one:
-/// what else they are, and so how to answer, is not known.
-fn not_a_connect(error: DecodeError, fx: &mut Effects) -> State {
+/// Bytes that are no CONNECT. An answer needs a level to be written in, and in the older levels
+/// a return code of the specification's.
+fn not_a_connect(error: DecodeError, level: Option<Level>, fx: &mut Effects) -> State {
     fx.stranger = Some(Rejection::new(error.reason(), error.to_string()));
     let answer = match error {
+        _ if level == Some(Level::V5) => Some(error.code()),
         DecodeError::UnsupportedLevel(_) => Some(code::v3::UNACCEPTABLE_PROTOCOL),
         DecodeError::ClientId => Some(code::v3::IDENTIFIER_REJECTED),
         _ => None,

@@ -26,7 +26,7 @@ pub use effects::Effects;
 pub use settings::Settings;
 
 use super::codec::packet::Connect;
-use super::codec::{DecodeError, Packet};
+use super::codec::{DecodeError, Level, Packet};
 use crate::model::device::ProfileOptions;
 use crate::model::downlink::Downlink;
 use crate::model::reject::Rejection;
@@ -58,6 +58,8 @@ pub enum Input {
     Packet(Packet),
     /// Bytes that are no packet: the connection cannot go on.
     Malformed(DecodeError),
+    /// A first packet that is no CONNECT to be answered to, and its level if it tells that.
+    BadConnect(DecodeError, Option<Level>),
     /// The registry's answer to `Effects::connect`.
     Connected(Granted),
     Refused(Rejection),
@@ -133,6 +135,11 @@ impl Session {
     /// True while another downlink may be handed in (the channel is the queue when it is false).
     pub fn takes_downlinks(&self) -> bool {
         matches!(&self.state, State::Open(open) if open.takes_downlinks(&self.settings))
+    }
+
+    /// True while downlinks have to wait because the client acknowledges too slowly.
+    pub fn lets_downlinks_wait(&self) -> bool {
+        matches!(&self.state, State::Open(open) if open.lets_downlinks_wait(&self.settings))
     }
 
     /// When `Input::Tick` is due at the latest, in terms of `Now::mono`.

@@ -83,6 +83,10 @@ impl Open {
         self.doom.is_none() && !self.outbound.is_full(settings)
     }
 
+    pub fn lets_downlinks_wait(&self, settings: &Settings) -> bool {
+        self.doom.is_none() && self.outbound.is_full(settings)
+    }
+
     pub fn deadline(&self) -> Duration {
         match &self.doom {
             Some(doom) => doom.until,
@@ -97,7 +101,7 @@ impl Open {
                 self.packet(settings, packet, now, fx);
             }
             Input::Connect { .. } => self.violated(Violation::SecondConnect, now, fx),
-            Input::Malformed(error) => {
+            Input::Malformed(error) | Input::BadConnect(error, _) => {
                 let rejection = Rejection::new(error.reason(), error.to_string());
                 self.fail(rejection, error.code(), now, fx);
             }

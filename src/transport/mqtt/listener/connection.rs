@@ -1,0 +1,366 @@
+//! One client's task: bytes ↔ codec ↔ session ↔ device.
+//!
+//! It waits for whichever comes first: outcomes of the oldest ticket, a downlink, bytes, room to
+//! write, a deadline, the door's end. One submit and one write for all that one of them brought.
+
+use super::conversation::Conversation;
+use super::gate::Pass;
+use super::{buffers, Shared};
+use crate::model::downlink::{Downlink, DownlinkBody};
+use crate::model::reject::{Reason, Rejection};
+use crate::model::session::Transport;
+use crate::model::uplink::Outcome;
+use crate::registry::handle::SessionEnd;
+use crate::registry::{ConnectRequest, DeviceHandle, OpenSession, Ticket};
+use crate::transport::mqtt::codec::Packet;
+use crate::transport::mqtt::session::{ConnectAs, Effects, Granted, Input};
+use bytes::BytesMut;
+use std::collections::VecDeque;
+use std::future::{poll_fn, Future};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// Bytes a client may leave unread before nothing more is done for it.
+const UNREAD: usize = 256 * 1024;
+/// How often a full line of downlinks is looked at for its end.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the client may take to read our last words.
+const LINGER: Duration = Duration::from_secs(1);
+
+pub(super) struct Connection {
+    talk: Conversation,
+    stream: TcpStream,
+    pass: Pass,
+    /// The beginning of a packet, or packets that the session does not take yet.
+    input: BytesMut,
+    /// What the client has not taken yet.
+    output: BytesMut,
+    /// When it must have taken some of it.
+    write_by: Option<Duration>,
+    handle: Option<DeviceHandle>,
+    tickets: VecDeque<Ticket>,
+    downlinks: Option<mpsc::Receiver<Downlink>>,
+    timer: Pin<Box<Sleep>>,
+    stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+/// What a connection waits for.
+enum Event {
+    Outcomes(Vec<Outcome>),
+    Downlink(Downlink),
+    /// The device actor let go of the session.
+    LetGo,
+    Readable,
+    Writable,
+    Time,
+    Stop,
+}
+
+impl Connection {
+    pub fn new(shared: Arc<Shared>, stream: TcpStream, pass: Pass) -> Self {
+        let stop = shared.stop.clone().cancelled_owned();
+        let talk = Conversation::new(shared);
+        let first = talk.session.deadline().unwrap_or_default();
+        let first = talk.shared.at(first);
+        Self {
+            talk,
+            stream,
+            pass,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            write_by: None,
+            handle: None,
+            tickets: VecDeque::new(),
+            downlinks: None,
+            timer: Box::pin(tokio::time::sleep_until(first.into())),
+            stop: Some(Box::pin(stop)),
+        }
+    }
+
+    pub async fn run(mut self) {
+        loop {
+            let event = poll_fn(|cx| self.poll_event(cx)).await;
+            let mut fx = Effects::default();
+            self.take(event, &mut fx);
+            if let Some(end) = self.carry_out(fx).await {
+                return self.finish(end).await;
+            }
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(stop) = &mut self.stop {
+            if stop.as_mut().poll(cx).is_ready() {
+                self.stop = None;
+                return Poll::Ready(Event::Stop);
+            }
+        }
+        self.arm_timer();
+        if self.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Event::Time);
+        }
+        if !self.output.is_empty() && self.stream.poll_write_ready(cx).is_ready() {
+            return Poll::Ready(Event::Writable);
+        }
+        if self.output.len() > UNREAD {
+            return Poll::Pending;
+        }
+        if let Some(ticket) = self.tickets.front_mut() {
+            if let Poll::Ready(outcomes) = Pin::new(ticket).poll(cx) {
+                self.tickets.pop_front();
+                return Poll::Ready(Event::Outcomes(outcomes));
+            }
+        }
+        if self.talk.session.takes_downlinks() {
+            if let Some(downlinks) = &mut self.downlinks {
+                if let Poll::Ready(downlink) = downlinks.poll_recv(cx) {
+                    return Poll::Ready(downlink.map_or(Event::LetGo, Event::Downlink));
+                }
+            }
+        }
+        if self.talk.session.takes_packets() && self.stream.poll_read_ready(cx).is_ready() {
+            return Poll::Ready(Event::Readable);
+        }
+        Poll::Pending
+    }
+
+    /// Moved only when it would fire too late, or has fired: a packet costs no timer.
+    fn arm_timer(&mut self) {
+        let waiting = self.downlinks.is_some() && self.talk.session.lets_downlinks_wait();
+        let look = waiting.then(|| self.talk.now().mono + LOOK);
+        let next = [self.talk.session.deadline(), self.write_by, look];
+        let Some(next) = next.into_iter().flatten().min() else {
+            return;
+        };
+        let next = tokio::time::Instant::from_std(self.talk.shared.at(next));
+        if self.timer.is_elapsed() || next < self.timer.deadline() {
+            self.timer.as_mut().reset(next);
+        }
+    }
+
+    fn take(&mut self, event: Event, fx: &mut Effects) {
+        match event {
+            Event::Outcomes(outcomes) => self.talk.handle(Input::Outcomes(outcomes), fx),
+            Event::Downlink(downlink) => {
+                self.talk.handle(Input::Downlink(downlink), fx);
+                self.more_downlinks(fx);
+            }
+            Event::LetGo => {
+                self.downlinks = None;
+                self.talk.handle(close(Reason::Internal), fx);
+            }
+            Event::Readable => self.read(fx),
+            // `carry_out` writes.
+            Event::Writable => {}
+            Event::Time => self.time(fx),
+            Event::Stop => self.talk.handle(close(Reason::ShuttingDown), fx),
+        }
+    }
+
+    fn more_downlinks(&mut self, fx: &mut Effects) {
+        while fx.close.is_none() && self.talk.session.takes_downlinks() {
+            let next = self
+                .downlinks
+                .as_mut()
+                .and_then(|line| line.try_recv().ok());
+            let Some(downlink) = next else {
+                return;
+            };
+            self.talk.handle(Input::Downlink(downlink), fx);
+        }
+    }
+
+    fn time(&mut self, fx: &mut Effects) {
+        if self.write_by.is_some_and(|by| self.talk.now().mono >= by) {
+            return self.talk.handle(Input::Gone("too slow to read"), fx);
+        }
+        self.talk.handle(Input::Tick, fx);
+        if self.talk.session.lets_downlinks_wait() {
+            self.look_behind_the_line(fx);
+        }
+    }
+
+    /// A full line whose other end is gone may hold the reason at its end.
+    fn look_behind_the_line(&mut self, fx: &mut Effects) {
+        let Some(mut line) = self.downlinks.take_if(|line| line.is_closed()) else {
+            return;
+        };
+        let mut reason = Reason::Internal;
+        while let Ok(downlink) = line.try_recv() {
+            if let DownlinkBody::Close(told) = downlink.body {
+                reason = told;
+            }
+        }
+        self.talk.handle(close(reason), fx);
+    }
+
+    fn read(&mut self, fx: &mut Effects) {
+        let mut kept = std::mem::take(&mut self.input);
+        let result = buffers::read(&self.stream, &mut kept, |bytes| self.talk.frames(bytes, fx));
+        self.input = kept;
+        match result {
+            Ok(0) => self.talk.handle(Input::Gone("connection lost"), fx),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => self.talk.handle(Input::Gone("connection lost"), fx),
+        }
+    }
+
+    /// Submits, connects, writes, until nothing is left to do. `Some`: the session has ended.
+    async fn carry_out(&mut self, mut fx: Effects) -> Option<SessionEnd> {
+        loop {
+            if let Some(rejection) = fx.stranger.take() {
+                self.refuse_stranger(&rejection);
+            }
+            self.submit(&mut fx);
+            if let Err(reason) = self.write(std::mem::take(&mut fx.send)) {
+                self.talk.handle(Input::Gone(reason), &mut fx);
+                self.submit(&mut fx);
+                return Some(fx.close.take().unwrap_or_default());
+            }
+            if fx.close.is_some() {
+                return fx.close;
+            }
+            if let Some(request) = fx.connect.take() {
+                let answer = Box::pin(self.connect(*request)).await;
+                self.talk.handle(answer, &mut fx);
+            } else if self.output.is_empty() {
+                self.talk.handle(Input::Written, &mut fx);
+            }
+            self.packets_that_waited(&mut fx);
+            if is_done(&fx) {
+                return None;
+            }
+        }
+    }
+
+    /// Packets behind CONNECT, or behind a full way to the disk.
+    fn packets_that_waited(&mut self, fx: &mut Effects) {
+        if self.input.is_empty() || !self.talk.session.takes_packets() || fx.connect.is_some() {
+            return;
+        }
+        let mut input = std::mem::take(&mut self.input);
+        self.talk.frames(&mut input, fx);
+        buffers::release_if_empty(&mut input);
+        self.input = input;
+    }
+
+    fn submit(&mut self, fx: &mut Effects) {
+        if fx.submit.is_empty() {
+            return;
+        }
+        if let Some(handle) = &self.handle {
+            let ticket = handle.submit(std::mem::take(&mut fx.submit));
+            self.tickets.push_back(ticket);
+        }
+    }
+
+    /// One write for all packets. `Err`: why the connection is gone.
+    fn write(&mut self, packets: Vec<Packet>) -> Result<(), &'static str> {
+        if packets.is_empty() && self.output.is_empty() {
+            return Ok(());
+        }
+        let before = self.output.len();
+        let mut complete = true;
+        let result = buffers::write(&self.stream, &mut self.output, |bytes| {
+            complete = self.talk.encode(&packets, bytes);
+        });
+        if self.output.is_empty() {
+            self.write_by = None;
+        } else if self.write_by.is_none() || self.output.len() < before {
+            self.write_by = Some(self.talk.now().mono + self.talk.shared.config.write_timeout.0);
+        }
+        match result {
+            Err(_) => Err("connection lost"),
+            Ok(()) if complete => Ok(()),
+            Ok(()) => Err("an answer could not be written"),
+        }
+    }
+
+    async fn connect(&mut self, request: ConnectAs) -> Input {
+        if self.pass.crowded {
+            let detail = "more connections than mqtt.max_connections";
+            let rejection = Rejection::new(Reason::TooManyConnections, detail);
+            self.refuse_stranger(&rejection);
+            return Input::Refused(rejection);
+        }
+        let room = usize::from(self.talk.shared.settings.inflight_window);
+        let (sender, receiver) = mpsc::channel(room);
+        let request = ConnectRequest {
+            presented: request.presented,
+            transport: Transport::Mqtt,
+            peer: self.pass.peer(),
+            session: Some(OpenSession {
+                client_id: request.client_id,
+                clean_start: request.clean_start,
+                expiry: request.expiry,
+                downlinks: sender,
+            }),
+        };
+        match self.talk.shared.registry.connect(request).await {
+            Ok(connected) => {
+                self.pass.authenticated();
+                self.handle = Some(connected.handle);
+                self.downlinks = Some(receiver);
+                Input::Connected(Granted {
+                    profile: connected.profile,
+                    resumed: connected.resumed,
+                })
+            }
+            Err(rejection) => Input::Refused(rejection),
+        }
+    }
+
+    fn refuse_stranger(&self, rejection: &Rejection) {
+        let peer = self.pass.peer();
+        let registry = &self.talk.shared.registry;
+        registry.refuse_stranger(Transport::Mqtt, peer, rejection);
+    }
+
+    /// The device learns of the end at once; the client may take a moment to read our last words.
+    async fn finish(mut self, end: SessionEnd) {
+        let handle = self.handle.take();
+        // A device actor that waits for this end must not find a full line.
+        self.downlinks = None;
+        let told = async move {
+            if let Some(handle) = handle {
+                handle.close(end).await;
+            }
+        };
+        let linger = tokio::time::timeout(LINGER, last_words(self.stream, self.output));
+        let _ = futures_util::join!(told, linger);
+    }
+}
+
+/// Writes the rest, closes our half and reads what still comes: a reset, which unread bytes would
+/// cause, could destroy the last packets on their way.
+async fn last_words(mut stream: TcpStream, rest: BytesMut) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    if stream.write_all(&rest).await.is_err() || stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut sink = [0; 512];
+    while matches!(stream.read(&mut sink).await, Ok(1..)) {}
+}
+
+fn is_done(fx: &Effects) -> bool {
+    fx.send.is_empty()
+        && fx.submit.is_empty()
+        && fx.connect.is_none()
+        && fx.stranger.is_none()
+        && fx.close.is_none()
+}
+
+fn close(reason: Reason) -> Input {
+    Input::Downlink(Downlink {
+        id: 0,
+        body: DownlinkBody::Close(reason),
+    })
+}

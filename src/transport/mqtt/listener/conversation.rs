@@ -1,0 +1,85 @@
+//! Bytes in, effects out: framer, codec and session of one connection, with the time put in.
+
+use super::Shared;
+use crate::transport::mqtt::codec::{self, Codec, DecodeError, Framer, Level, Packet};
+use crate::transport::mqtt::session::{Effects, Input, Now, Session};
+use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(super) struct Conversation {
+    pub shared: Arc<Shared>,
+    pub session: Session,
+    framer: Framer,
+    codec: Codec,
+}
+
+impl Conversation {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            session: Session::new(shared.settings.clone(), shared.now()),
+            framer: Framer::new(shared.config.max_packet.bytes()),
+            codec: Codec::new(Level::V311),
+            shared,
+        }
+    }
+
+    pub fn now(&self) -> Now {
+        self.shared.now()
+    }
+
+    pub fn handle(&mut self, input: Input, fx: &mut Effects) {
+        self.session.handle(input, self.shared.now(), fx);
+    }
+
+    /// Hands in whole packets as long as the session takes them; the rest stays in `bytes`.
+    pub fn frames(&mut self, bytes: &mut BytesMut, fx: &mut Effects) {
+        let now = self.now();
+        while fx.close.is_none() && self.session.takes_packets() {
+            let input = match self.framer.next(bytes) {
+                Ok(None) => return,
+                Ok(Some(frame)) => self.decode(frame),
+                Err(error) => Input::Malformed(error),
+            };
+            self.session.handle(input, now, fx);
+        }
+    }
+
+    fn decode(&mut self, frame: Bytes) -> Input {
+        if self.session.is_open() {
+            return match self.codec.decode(frame) {
+                Ok(packet) => Input::Packet(packet),
+                Err(error) => Input::Malformed(error),
+            };
+        }
+        match codec::decode_connect(frame.clone()) {
+            Ok(connect) => {
+                self.framer.set_level(connect.level);
+                self.codec = Codec::new(connect.level).with_peer_limit(connect.maximum_packet_size);
+                Input::Connect {
+                    connect: Box::new(connect),
+                    spare_id: Uuid::new_v4(),
+                }
+            }
+            Err(error) => self.bad_connect(&frame, error),
+        }
+    }
+
+    fn bad_connect(&mut self, frame: &Bytes, error: DecodeError) -> Input {
+        let level = codec::level_of(frame).ok();
+        self.codec = Codec::new(level.unwrap_or(Level::V311));
+        Input::BadConnect(error, level)
+    }
+
+    /// False: a packet could not be written.
+    pub fn encode(&self, packets: &[Packet], out: &mut BytesMut) -> bool {
+        let mut all = true;
+        for packet in packets {
+            if let Err(error) = self.codec.encode(packet, out) {
+                tracing::warn!(%error, packet = packet.name(), "a packet cannot be written");
+                all = false;
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,109 @@
+//! How many connections there may be: in all, and per address before authentication.
+
+use crate::transport::mqtt::Config;
+use ahash::AHashMap;
+use parking_lot::Mutex;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+pub(super) struct Gate {
+    most: usize,
+    most_unauthenticated: usize,
+    open: AtomicUsize,
+    unauthenticated: Mutex<AHashMap<IpAddr, usize>>,
+    changed: Notify,
+}
+
+/// One connection's place; dropping it frees the place.
+pub(super) struct Pass {
+    gate: Arc<Gate>,
+    peer: IpAddr,
+    authenticated: bool,
+    /// One too many: to be refused with a code once its CONNECT is there.
+    pub crowded: bool,
+}
+
+impl Gate {
+    pub fn new(config: &Config) -> Arc<Self> {
+        Arc::new(Self {
+            most: config.max_connections,
+            most_unauthenticated: config.max_unauthenticated_per_address,
+            open: AtomicUsize::new(0),
+            unauthenticated: Mutex::default(),
+            changed: Notify::new(),
+        })
+    }
+
+    /// `Err`: what limit is reached; such a connection is closed without a word.
+    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, &'static str> {
+        // A few more than allowed are let in to be told so in CONNACK.
+        let some_more = self.most / 16 + 16;
+        if self.open.load(Ordering::Relaxed) >= self.most.saturating_add(some_more) {
+            return Err("more connections than mqtt.max_connections");
+        }
+        if !self.count_in(peer) {
+            return Err("more connections than mqtt.max_unauthenticated_per_address");
+        }
+        let open = self.open.fetch_add(1, Ordering::SeqCst);
+        Ok(Pass {
+            gate: self.clone(),
+            peer,
+            authenticated: false,
+            crowded: open >= self.most,
+        })
+    }
+
+    fn count_in(&self, peer: IpAddr) -> bool {
+        let mut counts = self.unauthenticated.lock();
+        let count = counts.entry(peer).or_default();
+        let room = *count < self.most_unauthenticated;
+        if room {
+            *count += 1;
+        }
+        room
+    }
+
+    fn count_out(&self, peer: IpAddr) {
+        let mut counts = self.unauthenticated.lock();
+        if let Some(count) = counts.get_mut(&peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&peer);
+            }
+        }
+    }
+
+    /// Returns when no connection is open.
+    pub async fn empty(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.open.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Pass {
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// The peer is a device now: it no longer counts against its address.
+    pub fn authenticated(&mut self) {
+        if !std::mem::replace(&mut self.authenticated, true) {
+            self.gate.count_out(self.peer);
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.authenticated();
+        self.gate.open.fetch_sub(1, Ordering::SeqCst);
+        self.gate.changed.notify_waiters();
+    }
+}

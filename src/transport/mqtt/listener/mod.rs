@@ -1,0 +1,126 @@
+//! The MQTT door: the only I/O of this protocol (design.md 4, "Actors").
+//!
+//! `accept` takes connections and hands each to one of the door's arbiters; `connection` is one
+//! client's task between socket and device, `conversation` its bytes, packets and session;
+//! `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
+
+mod accept;
+mod buffers;
+mod connection;
+mod conversation;
+mod gate;
+
+use super::session::{Now, Settings};
+use super::Config;
+use crate::model::json::Rules;
+use crate::observability::Metrics;
+use crate::registry::Registry;
+use actix_rt::Arbiter;
+use gate::Gate;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+/// How long `Door::stop` waits for connections to end.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What every connection of the door shares.
+struct Shared {
+    config: Config,
+    settings: Arc<Settings>,
+    registry: Registry,
+    metrics: Metrics,
+    gate: Arc<Gate>,
+    stop: CancellationToken,
+    started: Instant,
+}
+
+impl Shared {
+    /// The only clock of this room.
+    fn now(&self) -> Now {
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
+        Now {
+            wall: i64::try_from(wall).unwrap_or(i64::MAX),
+            mono: self.started.elapsed(),
+        }
+    }
+
+    /// When a session's deadline is, on the clock.
+    fn at(&self, mono: Duration) -> Instant {
+        self.started + mono
+    }
+}
+
+/// An open MQTT door. Dropping it does not close it: `stop` does.
+pub struct Door {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    arbiters: Vec<Arbiter>,
+}
+
+/// Opens the door on a listening socket. Must run inside an actix `System`.
+///
+/// Errors: the socket cannot be used, or threads cannot be started.
+pub fn start(
+    config: Config,
+    rules: Rules,
+    registry: Registry,
+    metrics: Metrics,
+    listener: std::net::TcpListener,
+) -> io::Result<Door> {
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let settings = Settings::new(&config, rules, registry.max_session_expiry());
+    let arbiters = (0..workers(&config))
+        .map(|_| Arbiter::try_new())
+        .collect::<io::Result<Vec<_>>>()?;
+    let shared = Arc::new(Shared {
+        gate: Gate::new(&config),
+        config,
+        settings: Arc::new(settings),
+        registry,
+        metrics,
+        stop: CancellationToken::new(),
+        started: Instant::now(),
+    });
+    let hands = arbiters.iter().map(Arbiter::handle).collect();
+    if let Some(first) = arbiters.first() {
+        first.spawn(accept::run(shared.clone(), listener, hands));
+    }
+    Ok(Door {
+        shared,
+        address,
+        arbiters,
+    })
+}
+
+fn workers(config: &Config) -> usize {
+    match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+impl Door {
+    /// Where it listens (the drawn port, if it was 0).
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, tells the live ones (MQTT 5: DISCONNECT 0x8B), and returns when
+    /// they have ended and the threads are gone.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        let _ = tokio::time::timeout(STOP_WITHIN, self.shared.gate.empty()).await;
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        for arbiter in self.arbiters {
+            let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
+        }
+    }
+}
