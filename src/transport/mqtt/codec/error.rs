@@ -35,6 +35,8 @@ pub enum DecodeError {
     NulCharacter,
     /// The first packet is not CONNECT.
     NotConnect(u8),
+    /// A later CONNECT that is malformed besides.
+    SecondConnect,
     ProtocolName,
     /// The protocol level that CONNECT names (CONNACK 0x01, in MQTT 5's terms 0x84).
     UnsupportedLevel(u8),
@@ -94,6 +96,7 @@ impl DecodeError {
             InvalidUtf8 => "MQTT-1.5.3-1 / MQTT-1.5.4-1",
             NulCharacter => "MQTT-1.5.3-2 / MQTT-1.5.4-2",
             NotConnect(_) => "MQTT-3.1.0-1",
+            SecondConnect => "MQTT-3.1.0-2",
             ProtocolName => "MQTT-3.1.2-1",
             UnsupportedLevel(_) => "MQTT-3.1.2-2",
             ConnectFlags => "MQTT-3.1.2-3",
@@ -128,10 +131,9 @@ impl DecodeError {
             TopicAliasZero => code::TOPIC_ALIAS_INVALID,
             WildcardInTopic => code::TOPIC_NAME_INVALID,
             FilterSyntax => code::TOPIC_FILTER_INVALID,
-            NotConnect(_) | EmptyTopic | NoEntries | NoLocalShared | PropertyTwice(_)
-            | PropertyValue(_) | AuthenticationData | AuthenticationMethod | PacketIdZero => {
-                code::PROTOCOL_ERROR
-            }
+            NotConnect(_) | SecondConnect | EmptyTopic | NoEntries | NoLocalShared
+            | PropertyTwice(_) | PropertyValue(_) | AuthenticationData | AuthenticationMethod
+            | PacketIdZero => code::PROTOCOL_ERROR,
             _ => code::MALFORMED_PACKET,
         }
     }
@@ -156,6 +158,7 @@ impl DecodeError {
             TrailingBytes => "bytes follow the last field",
             InvalidUtf8 => "a string is not UTF-8",
             NulCharacter => "a string holds U+0000",
+            SecondConnect => "a second CONNECT",
             NotConnect(_) => "the first packet is not CONNECT",
             ProtocolName => "protocol name is neither MQTT nor MQIsdp",
             UnsupportedLevel(_) => "protocol level is not 3, 4 or 5",

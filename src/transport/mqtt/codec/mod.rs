@@ -107,7 +107,10 @@ impl Codec {
             kind::PUBREC => acknowledge(reader).map(Packet::Pubrec),
             kind::PUBREL => acknowledge(reader).map(Packet::Pubrel),
             kind::PUBCOMP => acknowledge(reader).map(Packet::Pubcomp),
-            kind::CONNECT => connect::decode(reader).map(|c| Packet::Connect(Box::new(c))),
+            // Its own faults do not matter any more.
+            kind::CONNECT => connect::decode(reader)
+                .map(|connect| Packet::Connect(Box::new(connect)))
+                .map_err(|_| DecodeError::SecondConnect),
             kind::PINGREQ => reader.finish().map(|()| Packet::Pingreq),
             kind::PINGRESP => reader.finish().map(|()| Packet::Pingresp),
             _ => {
@@ -120,10 +123,17 @@ impl Codec {
         }
     }
 
-    /// Appends the packet to `out`; on error `out` is as it was.
+    /// Appends the packet to `out`; on error `out` is as it was. A reason string that makes the
+    /// packet too large for the peer is left out (MQTT-3.2.2-19, MQTT-3.4.2-2, MQTT-3.14.2-3).
     pub fn encode(&self, packet: &Packet, out: &mut BytesMut) -> Result<(), EncodeError> {
         let start = out.len();
-        let result = self.write(packet, out);
+        let mut result = self.write(packet, out);
+        if let Err(EncodeError::TooLarge { .. }) = result {
+            if let Some(shorter) = packet.without_reason_string() {
+                out.truncate(start);
+                result = self.write(&shorter, out);
+            }
+        }
         if result.is_err() {
             out.truncate(start);
         }

@@ -84,6 +84,20 @@ impl Packet {
             Self::Auth(_) => "AUTH",
         }
     }
+
+    /// The same without its reason string; `None` if it has none.
+    pub fn without_reason_string(&self) -> Option<Self> {
+        let mut shorter = self.clone();
+        let reason_string = match &mut shorter {
+            Self::Connack(connack) => &mut connack.reason_string,
+            Self::Puback(ack) | Self::Pubrec(ack) | Self::Pubrel(ack) | Self::Pubcomp(ack) => {
+                &mut ack.reason_string
+            }
+            Self::Disconnect(disconnect) => &mut disconnect.reason_string,
+            _ => return None,
+        };
+        reason_string.take().map(|_| shorter)
+    }
 }
 
 /// CONNECT. A will is checked on the wire, then ignored (contract/mqtt.md 2).

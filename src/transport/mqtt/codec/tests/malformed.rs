@@ -1,6 +1,6 @@
 //! Bytes that are no packet: one named case per clause, each with the error it must give.
 
-use super::super::packet::{code, Level};
+use super::super::packet::{code, Connack, Disconnect, Level, Packet};
 use super::super::{decode_connect, Codec, DecodeError, LONGEST_V31_CLIENT_ID};
 use super::LEVELS;
 use crate::model::reject::Reason;
@@ -40,6 +40,13 @@ fn refuses(cases: &[Case]) {
             let found = Codec::new(*level).decode(frame(*first, body));
             assert_eq!(found, Err(*error), "{name} at {level:?}");
         }
+        // Its code may be said in DISCONNECT.
+        let reason = error.code();
+        let last_words = Packet::Disconnect(Disconnect {
+            reason,
+            ..Disconnect::default()
+        });
+        super::encoded(Level::V5, &last_words);
     }
 }
 
@@ -752,6 +759,15 @@ fn a_connect_must_be_whole_and_free_of_contradictions() {
     ];
     for (name, body, error) in cases {
         assert_eq!(decode_connect(frame(0x10, body)), Err(*error), "{name}");
+        let again = Codec::new(Level::V5).decode(frame(0x10, body));
+        assert_eq!(again, Err(SecondConnect), "{name}");
+        // Its code may be said in CONNACK.
+        let code = error.code();
+        let answer = Packet::Connack(Box::new(Connack {
+            code,
+            ..Connack::default()
+        }));
+        super::encoded(Level::V5, &answer);
     }
 }
 
