@@ -1,5 +1,20 @@
 //! The HTTP device API (contract/http.md), and the HTTP server other rooms mount their routes on.
+//!
+//! `listener` opens the door; `connection` is a socket with the limits that actix leaves open and
+//! knows when a response has really been written; `route` and `mapping` are pure: paths, queries
+//! and bodies to words of the model and back; `routes` has a file per kind of request; `error`
+//! says what each reason looks like on the wire. Every request asks the registry anew: the token
+//! is part of the path, and there is no session.
 
+mod body;
 pub mod config;
+mod connection;
+mod error;
+mod limits;
+mod listener;
+mod mapping;
+mod route;
+mod routes;
 
 pub use config::Config;
+pub use listener::{start, Door};

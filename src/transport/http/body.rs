@@ -1,0 +1,107 @@
+//! Request bodies: limited in size however they are sent, and in time.
+
+use crate::model::reject::{Reason, Rejection};
+use actix_web::error::PayloadError;
+use actix_web::http::header::{HeaderMap, CONTENT_LENGTH};
+use actix_web::web::Payload;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{sleep, Sleep};
+
+/// The whole body, at most `limit` bytes. A length that is announced as too large is refused
+/// before anything is read.
+///
+/// # Errors
+/// `TooLarge`, `TooSlow`, `ProtocolViolation` (the client broke off, or the encoding is broken).
+pub(super) async fn read(
+    headers: &HeaderMap,
+    mut payload: Payload,
+    limit: usize,
+) -> Result<Bytes, Rejection> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |n| n > limit)) {
+        return Err(too_large(limit));
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| refused(&error))?;
+        if body.len().saturating_add(chunk.len()) > limit {
+            return Err(too_large(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn too_large(limit: usize) -> Rejection {
+    let detail = format!("Payload size exceeds the limit of {limit} bytes");
+    Rejection::new(Reason::TooLarge, detail)
+}
+
+fn refused(error: &PayloadError) -> Rejection {
+    match error {
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+            Rejection::new(Reason::TooSlow, "the body did not arrive in time")
+        }
+        PayloadError::Incomplete(_) => {
+            Rejection::new(Reason::ProtocolViolation, "the body is incomplete")
+        }
+        _ => Rejection::new(Reason::ProtocolViolation, "the body's encoding is broken"),
+    }
+}
+
+/// Tells whether a body has been read to its end.
+#[derive(Clone, Default)]
+pub(super) struct Finished(Rc<Cell<bool>>);
+
+impl Finished {
+    pub fn get(&self) -> bool {
+        self.0.get()
+    }
+}
+
+/// A body that must be whole in time.
+pub(super) struct Timed {
+    inner: actix_web::dev::Payload,
+    sleep: Pin<Box<Sleep>>,
+    finished: Finished,
+}
+
+impl Timed {
+    pub fn new(inner: actix_web::dev::Payload, limit: Duration) -> (Self, Finished) {
+        let finished = Finished::default();
+        let timed = Self {
+            inner,
+            sleep: Box::pin(sleep(limit)),
+            finished: finished.clone(),
+        };
+        (timed, finished)
+    }
+}
+
+impl Stream for Timed {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = Pin::new(&mut self.inner).poll_next(cx);
+        match next {
+            Poll::Ready(None) => self.finished.0.set(true),
+            Poll::Ready(Some(_)) => {}
+            Poll::Pending if self.sleep.as_mut().poll(cx).is_ready() => {
+                let late = PayloadError::Io(io::ErrorKind::TimedOut.into());
+                return Poll::Ready(Some(Err(late)));
+            }
+            Poll::Pending => {}
+        }
+        next
+    }
+}

@@ -1,0 +1,162 @@
+//! The way of a request: route, registry, body, uplink, answer; a file per kind.
+
+mod attributes;
+mod poll;
+mod rpc;
+mod telemetry;
+
+use super::connection::Connection;
+use super::route::{route, NoRoute, Resource};
+use super::{body, error, Config};
+use crate::model::credentials::Presented;
+use crate::model::json::Rules;
+use crate::model::reject::{Reason, Rejection};
+use crate::model::session::Transport;
+use crate::model::uplink::{Outcome, Uplink};
+use crate::model::Millis;
+use crate::registry::{ConnectRequest, Connected, Registry};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What every request needs.
+pub(super) struct Room {
+    config: Config,
+    rules: Rules,
+    registry: Registry,
+}
+
+impl Room {
+    pub fn new(config: Config, rules: Rules, registry: Registry) -> Self {
+        Self {
+            config,
+            rules,
+            registry,
+        }
+    }
+}
+
+/// One authenticated request.
+struct Call {
+    room: Data<Room>,
+    request: HttpRequest,
+    device: Connected,
+}
+
+/// Serves whatever is below `/api/v1`.
+pub(super) async fn serve(
+    request: HttpRequest,
+    payload: Payload,
+    room: Data<Room>,
+) -> HttpResponse {
+    let peer = peer(&request);
+    let uri = request.uri();
+    let route = match route(request.method().as_str(), uri.path()) {
+        Ok(route) => route,
+        Err(none) => return nowhere(&room, peer, &none),
+    };
+    let speaker = ConnectRequest {
+        presented: Presented::Token(route.token),
+        transport: Transport::Http,
+        peer,
+        session: None,
+    };
+    // Refusals have been counted by the registry.
+    match room.registry.connect(speaker).await {
+        Err(rejection) => error::refusal(&rejection, now()),
+        Ok(device) => {
+            let call = Call {
+                room,
+                request,
+                device,
+            };
+            let answer = call.answer(route.resource, payload).await;
+            answer.unwrap_or_else(|rejection| error::refusal(&rejection, now()))
+        }
+    }
+}
+
+fn nowhere(room: &Room, peer: IpAddr, none: &NoRoute) -> HttpResponse {
+    let rejection = none.rejection();
+    room.registry
+        .refuse_stranger(Transport::Http, peer, &rejection);
+    match none {
+        NoRoute::Method(allowed) => error::wrong_method(allowed, &rejection, now()),
+        _ => error::refusal(&rejection, now()),
+    }
+}
+
+fn peer(request: &HttpRequest) -> IpAddr {
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    request.peer_addr().map_or(unknown, |peer| peer.ip())
+}
+
+/// The server's time: read once a request, here at the edge.
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+    })
+}
+
+impl Call {
+    async fn answer(
+        &self,
+        resource: Resource,
+        payload: Payload,
+    ) -> Result<HttpResponse, Rejection> {
+        match resource {
+            Resource::PostTelemetry => telemetry::post(self, payload).await,
+            Resource::PostAttributes => attributes::post(self, payload).await,
+            Resource::GetAttributes => attributes::get(self).await,
+            Resource::PollAttributes => poll::attributes(self).await,
+            Resource::PollRpc => poll::rpc(self).await,
+            Resource::CallRpc => rpc::call(self, payload).await,
+            Resource::ReplyRpc { request_id } => rpc::reply(self, request_id, payload).await,
+        }
+    }
+
+    /// The body; what is wrong with it goes into the device's stream.
+    async fn body(&self, payload: Payload, limit: usize) -> Result<Bytes, Rejection> {
+        let body = body::read(self.request.headers(), payload, limit).await;
+        self.noted(body).await
+    }
+
+    /// Puts a refusal of ours into the device's stream, and hands it on.
+    async fn noted<T>(&self, result: Result<T, Rejection>) -> Result<T, Rejection> {
+        if let Err(rejection) = &result {
+            let refused = Uplink::Refused(rejection.clone());
+            self.device.handle.submit(vec![refused]).await;
+        }
+        result
+    }
+
+    /// Sends one uplink and waits for what became of it.
+    async fn submit(&self, uplink: Uplink) -> Result<Outcome, Rejection> {
+        let outcomes = self.device.handle.submit(vec![uplink]).await;
+        match outcomes.into_iter().next() {
+            Some(Outcome::Refused(rejection)) => Err(rejection),
+            Some(outcome) => Ok(outcome),
+            None => Err(Rejection::new(Reason::Internal, "no answer")),
+        }
+    }
+
+    /// The same where success has an empty body.
+    async fn stored(&self, uplink: Uplink) -> Result<HttpResponse, Rejection> {
+        self.submit(uplink).await?;
+        Ok(HttpResponse::Ok().finish())
+    }
+
+    fn connection(&self) -> Connection {
+        let connection = self.request.conn_data::<Connection>();
+        connection.cloned().unwrap_or_default()
+    }
+}
+
+fn json(body: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(body)
+}
