@@ -75,6 +75,8 @@ pub(crate) async fn a_freed_lookup_may_serve_another_device(bench: Bench) {
     put(&bench, &first).await;
     put(&bench, &token(first.device, "other")).await;
     put(&bench, &second).await;
+    put(&bench, &token(first.device, "shared")).await;
+    put(&bench, &second).await;
     put(&bench, &token(first.device, "third")).await;
     bench
         .change(first.device, vec![Change::DeviceDelete(first.device)])

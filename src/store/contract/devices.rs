@@ -72,6 +72,9 @@ pub(crate) async fn a_freed_name_stays_with_the_device_that_took_it(bench: Bench
     first.name = "other".into();
     put(&bench, &first).await;
     put(&bench, &second).await;
+    first.name = "wanted".into();
+    put(&bench, &first).await;
+    put(&bench, &second).await;
     first.name = "third".into();
     put(&bench, &first).await;
     bench
@@ -291,6 +294,7 @@ pub(crate) async fn a_page_beyond_the_end_is_empty_with_the_total(bench: Bench) 
         for request in [
             page(1, 1),
             page(5, usize::MAX),
+            page(2, 1 << (usize::BITS - 1)),
             page(usize::MAX, usize::MAX),
         ] {
             let found = bench.store.devices(&request, None).await.unwrap();
