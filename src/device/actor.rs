@@ -1,1 +1,169 @@
-//! placeholder
+//! The actix shell of a device: a queue of mail, one turn at a time, a timer.
+//!
+//! A turn takes the mind with it while it waits for the disk; mail gathers meanwhile and is taken
+//! together, in its order, by the next turn. A panic ends this actor only: its mail is dropped,
+//! so every ticket and caller hears of it, and the registry makes a new actor at the next call.
+
+use super::host::Epochs;
+use super::lines::Lines;
+use super::load::load;
+use super::messages::{Letter, Mail};
+use super::state::State;
+use super::turn::{clock, Outside, Turn};
+use super::Config;
+use crate::model::ids::{DeviceId, Epoch};
+use crate::model::Millis;
+use actix::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Letters of one turn, so that one busy device leaves room for its neighbours on the arbiter.
+const LETTERS: usize = 64;
+
+/// What the registry's factory makes an actor from.
+#[derive(Clone)]
+pub struct Seed {
+    pub config: Arc<Config>,
+    pub takeover_timeout: Duration,
+    pub epochs: Epochs,
+    pub outside: Outside,
+}
+
+pub struct DeviceActor {
+    device: DeviceId,
+    life: Epoch,
+    outside: Outside,
+    /// Taken by the first turn.
+    state: Option<State>,
+    /// `None` while a turn is under way.
+    turn: Option<Box<Turn>>,
+    inbox: VecDeque<Letter>,
+    timer: Option<(Millis, SpawnHandle)>,
+}
+
+impl DeviceActor {
+    /// `life`: an epoch of its own, taken for this actor.
+    pub fn new(device: DeviceId, life: Epoch, seed: Seed) -> Self {
+        let state = State::new(
+            device,
+            seed.config,
+            seed.takeover_timeout,
+            life,
+            seed.epochs,
+        );
+        Self {
+            device,
+            life,
+            outside: seed.outside,
+            state: Some(state),
+            turn: None,
+            inbox: VecDeque::new(),
+            timer: None,
+        }
+    }
+
+    /// Starts the next turn if none is under way and there is mail.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        if self.inbox.is_empty() {
+            return;
+        }
+        let Some(mut turn) = self.turn.take() else {
+            return;
+        };
+        let taken = self.inbox.len().min(LETTERS);
+        let letters: Vec<Letter> = self.inbox.drain(..taken).collect();
+        let more = !self.inbox.is_empty();
+        let work = async move {
+            turn.run(letters).await;
+            if more {
+                tokio::task::yield_now().await;
+            }
+            turn
+        };
+        ctx.spawn(
+            work.into_actor(self)
+                .map(|turn, actor, ctx| actor.turn_is_over(turn, ctx)),
+        );
+    }
+
+    fn turn_is_over(&mut self, turn: Box<Turn>, ctx: &mut Context<Self>) {
+        if turn.leaving && self.inbox.is_empty() {
+            let inactive_at = turn.state.activity.inactive_at();
+            if self
+                .outside
+                .host
+                .retire(self.device, self.life, inactive_at)
+            {
+                return ctx.stop();
+            }
+        }
+        self.arm(turn.next_wake(), ctx);
+        self.turn = Some(turn);
+        self.pump(ctx);
+    }
+
+    /// One timer a device: an earlier deadline moves it, a later one lets it ring in vain.
+    fn arm(&mut self, wake: Option<Millis>, ctx: &mut Context<Self>) {
+        let Some(wake) = wake else { return };
+        if let Some((armed, handle)) = self.timer {
+            if armed <= wake {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let wait = Duration::from_millis(wake.saturating_sub(clock()).max(1).unsigned_abs());
+        let handle = ctx.run_later(wait, |actor, ctx| {
+            actor.timer = None;
+            actor.inbox.push_back(Mail::Tick.into());
+            actor.pump(ctx);
+        });
+        self.timer = Some((wake, handle));
+    }
+}
+
+impl Actor for DeviceActor {
+    type Context = Context<Self>;
+
+    /// Loads what the store remembers; mail waits until that is done.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let Some(mut state) = self.state.take() else {
+            return;
+        };
+        let lines = Lines::new(self.device, ctx.address());
+        let outside = self.outside.clone();
+        let work = async move {
+            let loaded = load(&mut state, &outside.store, clock()).await;
+            let mut turn = Turn::new(state, lines, outside);
+            turn.absent = match loaded {
+                Ok(true) => None,
+                Ok(false) => Some(None),
+                Err(error) => Some(Some(error.into())),
+            };
+            Box::new(turn)
+        };
+        ctx.spawn(work.into_actor(self).map(|turn, actor, ctx| {
+            actor.turn = Some(turn);
+            // The first look at what came due meanwhile.
+            actor.inbox.push_back(Mail::Tick.into());
+            actor.pump(ctx);
+        }));
+    }
+}
+
+impl Handler<Letter> for DeviceActor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter, ctx: &mut Self::Context) {
+        self.inbox.push_back(letter);
+        self.pump(ctx);
+    }
+}
+
+impl Drop for DeviceActor {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.outside.host.died(self.device, self.life);
+        }
+    }
+}

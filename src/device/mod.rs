@@ -1,14 +1,35 @@
 //! One device's mind: its sessions, pending RPC requests and attribute subscriptions.
 //!
-//! `state` is pure (event, now → effects); `actor` is the actix shell that commits, reads and
-//! sends. Knows nothing of: protocols, engines, other devices.
+//! `state` is pure (event, now → effects), its steps are in `handle_*`; `turn` commits, reads and
+//! lets out; `actor` is the actix shell around it. Knows nothing of: protocols, engines, other
+//! devices.
 
+pub mod activity;
 pub mod actor;
+pub mod batching;
+pub mod client_rpc;
 pub mod config;
+pub mod effects;
+mod handle_attributes;
+mod handle_poll;
+mod handle_rpc;
+mod handle_session;
+mod handle_telemetry;
+pub mod host;
+mod lines;
+pub mod link;
+mod load;
 pub mod messages;
+pub mod rpcs;
 pub mod state;
+mod turn;
+mod turn_commands;
+mod turn_uplinks;
 
+pub use actor::{DeviceActor, Seed};
 pub use config::Config;
+pub use host::{Epochs, Host};
+pub use turn::{clock, Outside};
 
 use crate::model::ids::{DeviceId, Epoch};
 

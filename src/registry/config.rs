@@ -11,6 +11,9 @@ pub struct Config {
     pub arbiters: usize,
     pub call_timeout: Period,
     pub takeover_timeout: Period,
+    pub stop_timeout: Period,
+    /// Per arbiter.
+    pub queued_calls: usize,
     pub events_kept_per_device: usize,
     pub events_kept: usize,
     pub event_listener_queue: usize,

@@ -1,61 +1,60 @@
 //! What a transport holds of a device after `connect`: it sends uplinks and ends the session.
 
 use super::door::{Poll, Polled};
+use crate::device::link::{died, Link};
 use crate::model::ids::{DeviceId, Epoch, SessionId};
 use crate::model::reject::Rejection;
 use crate::model::uplink::{Outcome, Uplink};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll as Ready};
 use std::time::Duration;
 
+pub use crate::device::messages::SessionEnd;
+
 /// One session's (or one request's) way to its device actor. Clones speak for the same session.
 #[derive(Clone, Debug)]
-pub struct DeviceHandle {
-    device: DeviceId,
-    session: SessionId,
-    epoch: Epoch,
-}
-
-/// How and why a session ended.
-#[derive(Clone, Debug, Default)]
-pub struct SessionEnd {
-    /// For the `Disconnected` event, e.g. `client disconnected`, `keepalive expired`.
-    pub reason: String,
-    /// Persistent sessions: `StoredSession::inflight`.
-    pub inflight: Vec<u8>,
-    /// A new expiry (MQTT 5 DISCONNECT may change it); `None` keeps the one of `OpenSession`.
-    pub expiry: Option<Duration>,
-}
+pub struct DeviceHandle(Arc<Link>);
 
 impl DeviceHandle {
+    pub(super) fn new(link: Link) -> Self {
+        Self(Arc::new(link))
+    }
+
     pub fn device(&self) -> DeviceId {
-        self.device
+        self.0.device()
     }
 
     pub fn session(&self) -> SessionId {
-        self.session
+        self.0.speaker().session
     }
 
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.0.speaker().epoch
     }
 
     /// Sends all uplinks of one read as one message. Its place in the device's order is taken when
     /// this returns. Any number of tickets may be outstanding: the caller bounds them (it stops
     /// reading its socket).
-    pub fn submit(&self, _uplinks: Vec<Uplink>) -> Ticket {
-        todo!()
+    pub fn submit(&self, uplinks: Vec<Uplink>) -> Ticket {
+        let wanted = uplinks.len();
+        let outcomes = self.0.submit(uplinks);
+        Ticket::new(async move {
+            let outcomes = outcomes.await;
+            outcomes.unwrap_or_else(|_| vec![Outcome::Refused(died()); wanted])
+        })
     }
 
     /// Waits for one event, at most `timeout`; `None` when nothing came.
-    pub async fn poll(&self, _poll: Poll, _timeout: Duration) -> Result<Option<Polled>, Rejection> {
-        todo!()
+    pub async fn poll(&self, poll: Poll, timeout: Duration) -> Result<Option<Polled>, Rejection> {
+        self.0.poll(poll, timeout).await
     }
 
-    /// Ends the session. Dropping the last clone does it too, with reason `connection lost`.
-    pub async fn close(&self, _end: SessionEnd) {
-        todo!()
+    /// Ends the session; returns when its end is durable. Dropping the last clone ends it too,
+    /// with reason `connection lost`.
+    pub async fn close(&self, end: SessionEnd) {
+        self.0.close(end).await;
     }
 }
 

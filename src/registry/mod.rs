@@ -7,17 +7,22 @@
 //!
 //! Knows nothing of: bytes on wires, HTTP, sled.
 
+mod actors;
 pub mod config;
 pub mod door;
 pub mod events;
 pub mod handle;
+pub mod identity;
 pub mod placement;
 pub mod supervisor;
+mod sweeper;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use door::{
     CallOutcome, Command, CommandReply, ConnectRequest, Connected, OpenSession, Poll, Polled,
     Registry,
 };
-pub use events::{EventFilter, EventStream};
-pub use handle::{DeviceHandle, Ticket};
+pub use events::{EventFilter, EventStream, Heard};
+pub use handle::{DeviceHandle, SessionEnd, Ticket};

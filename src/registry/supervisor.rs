@@ -1,65 +1,352 @@
-//! Re-creates device actors from a factory, and carries calls to them.
+//! Re-creates device actors from a factory, and carries connects and calls to them.
 
-use super::door::{CallOutcome, Command, ConnectRequest, Connected};
-use super::events::{EventFilter, EventStream};
-use crate::auth::Auth;
-use crate::model::event::DeviceEvent;
-use crate::model::ids::DeviceId;
-use crate::model::reject::Rejection;
+use super::actors::Actors;
+use super::door::{CallOutcome, Command, CommandReply, ConnectRequest, Connected};
+use super::events::{EventFilter, EventHub, EventStream};
+use super::handle::DeviceHandle;
+use super::identity::Identify;
+use super::placement::Arbiters;
+use super::sweeper;
+use crate::auth::{Auth, Identified, NotIdentified};
+use crate::device::link::died;
+use crate::device::messages::{Admitted, ConnectReply, Mail, SessionAsked};
+use crate::device::{clock, Epochs, Host, Outside, Seed};
+use crate::model::event::{DeviceEvent, EventKind};
+use crate::model::ids::{DeviceId, Epoch, SessionId};
+use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
+use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::store::SharedStore;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, Semaphore};
 
 /// Cheap to clone; every clone is the same registry.
 #[derive(Clone)]
-pub struct Registry {}
+pub struct Registry(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) config: super::Config,
+    pub(super) seed: Seed,
+    house: Arc<House>,
+    arbiters: Arc<Arbiters>,
+    /// A permit for each connect and call that no actor has taken up yet, per arbiter.
+    queues: Vec<Arc<Semaphore>>,
+    identity: Arc<dyn Identify>,
+    metrics: Metrics,
+    pub(super) stopping: AtomicBool,
+}
+
+/// What actors see of the registry.
+pub(super) struct House {
+    pub(super) actors: Actors,
+    hub: EventHub,
+}
+
+impl Host for House {
+    fn publish(&self, event: DeviceEvent) {
+        self.hub.publish(event);
+    }
+
+    fn retire(&self, device: DeviceId, life: Epoch, inactive_at: Option<Millis>) -> bool {
+        self.actors.retire(device, life, inactive_at)
+    }
+
+    fn died(&self, device: DeviceId, life: Epoch) {
+        tracing::error!(%device, "device actor panicked; it is made again when it is needed");
+        self.actors.died(device, life);
+    }
+}
 
 impl Registry {
     /// Starts the arbiters. Must run inside an actix `System`.
     pub fn start(
-        _config: super::Config,
-        _device: crate::device::Config,
-        _store: SharedStore,
-        _auth: Auth,
-        _metrics: Metrics,
+        config: super::Config,
+        device: crate::device::Config,
+        store: SharedStore,
+        auth: Auth,
+        metrics: Metrics,
     ) -> Registry {
-        todo!()
+        Self::with_identity(config, device, store, Arc::new(auth), metrics)
+    }
+
+    /// As `start`, with somebody else who knows the speakers.
+    pub fn with_identity(
+        config: super::Config,
+        device: crate::device::Config,
+        store: SharedStore,
+        identity: Arc<dyn Identify>,
+        metrics: Metrics,
+    ) -> Registry {
+        let arbiters = Arc::new(Arbiters::start(config.arbiters));
+        let house = Arc::new(House {
+            actors: Actors::new(arbiters.clone()),
+            hub: EventHub::new(
+                config.events_kept_per_device,
+                config.events_kept,
+                config.event_listener_queue,
+            ),
+        });
+        let (_, incarnation) = store.identity();
+        let seed = Seed {
+            config: Arc::new(device),
+            takeover_timeout: config.takeover_timeout.0,
+            epochs: Epochs::new(incarnation),
+            outside: Outside {
+                store,
+                host: house.clone(),
+                metrics: metrics.clone(),
+            },
+        };
+        let permits = config.queued_calls.clamp(1, Semaphore::MAX_PERMITS);
+        let queues = (0..arbiters.len()).map(|_| Arc::new(Semaphore::new(permits)));
+        let registry = Registry(Arc::new(Inner {
+            queues: queues.collect(),
+            config,
+            seed,
+            house,
+            arbiters,
+            identity,
+            metrics,
+            stopping: AtomicBool::new(false),
+        }));
+        sweeper::start(&registry);
+        registry
     }
 
     /// Authenticates, and opens a session or a single request. Awaits the takeover of an older
     /// session. Refusals are counted and put into the device's stream here: callers only answer.
-    pub async fn connect(&self, _request: ConnectRequest) -> Result<Connected, Rejection> {
-        todo!()
+    pub async fn connect(&self, request: ConnectRequest) -> Result<Connected, Rejection> {
+        let transport = request.transport;
+        let peer = request.peer;
+        self.let_in(request).await.map_err(|refused| {
+            match refused.device {
+                Some(device) => self.refuse_device(device, transport, &refused.rejection),
+                None => self.refuse_stranger(transport, peer, &refused.rejection),
+            }
+            refused.rejection
+        })
+    }
+
+    async fn let_in(&self, request: ConnectRequest) -> Result<Connected, NotIdentified> {
+        if self.is_stopping() {
+            return Err(NotIdentified {
+                rejection: stopping(),
+                device: None,
+            });
+        }
+        let identified = self.0.identity.identify(&request.presented).await?;
+        let device = identified.device.id;
+        let admitted = self.open(device, request).await.map_err(|rejection| {
+            let device = Some(device);
+            NotIdentified { rejection, device }
+        })?;
+        let handle = DeviceHandle::new(admitted.link);
+        self.confirm(&identified, &handle).await?;
+        Ok(Connected {
+            handle,
+            profile: identified.profile.options,
+            resumed: admitted.resumed,
+        })
+    }
+
+    /// Between `identify` and now the device may have been disabled, with nobody to tell.
+    async fn confirm(
+        &self,
+        identified: &Identified,
+        handle: &DeviceHandle,
+    ) -> Result<(), NotIdentified> {
+        let confirmed = self.0.identity.confirm(identified).await;
+        if let Err(refused) = &confirmed {
+            let reason = refused.rejection.reason.label().to_owned();
+            handle
+                .close(super::handle::SessionEnd {
+                    reason,
+                    ..Default::default()
+                })
+                .await;
+        }
+        confirmed
+    }
+
+    async fn open(&self, device: DeviceId, request: ConnectRequest) -> Result<Admitted, Rejection> {
+        let asked = request.session.map(|open| SessionAsked {
+            client_id: open.client_id,
+            clean_start: open.clean_start,
+            expiry: open.expiry,
+            downlinks: open.downlinks,
+        });
+        let (reply, answer) = oneshot::channel::<ConnectReply>();
+        let mail = Mail::Connect {
+            session: SessionId::new(),
+            transport: request.transport,
+            asked,
+            reply,
+        };
+        let patience = self.0.config.call_timeout.0 + self.0.config.takeover_timeout.0;
+        match self.ask(device, mail, answer, patience).await {
+            Asked::Answered(Some(answer)) => answer,
+            Asked::Answered(None) => Err(Rejection::new(
+                Reason::DeviceDeleted,
+                "there is no such device any more",
+            )),
+            Asked::Died => Err(died()),
+            Asked::TimedOut => Err(Rejection::new(
+                Reason::Internal,
+                "the device's actor did not answer in time",
+            )),
+        }
     }
 
     /// Asks a device something on behalf of an operator.
-    pub async fn call(&self, _device: DeviceId, _command: Command) -> CallOutcome {
-        todo!()
+    pub async fn call(&self, device: DeviceId, command: Command) -> CallOutcome {
+        if self.is_stopping() {
+            return CallOutcome::Reply(CommandReply::Refused(stopping()));
+        }
+        let patience = self.0.config.call_timeout.0 + life_of(&command);
+        let (reply, answer) = oneshot::channel();
+        let mail = Mail::Command { command, reply };
+        match self.ask(device, mail, answer, patience).await {
+            Asked::Answered(Some(reply)) => CallOutcome::Reply(reply),
+            Asked::Answered(None) => CallOutcome::NobodyHome,
+            Asked::Died => CallOutcome::Reply(CommandReply::Refused(died())),
+            Asked::TimedOut => CallOutcome::TimedOut,
+        }
+    }
+
+    /// Sends when there is room at the device's arbiter, and waits for the answer.
+    async fn ask<T>(
+        &self,
+        device: DeviceId,
+        mail: Mail,
+        answer: oneshot::Receiver<T>,
+        patience: Duration,
+    ) -> Asked<T> {
+        let asking = async {
+            let queue = self.0.queues.get(self.0.arbiters.of(device));
+            let permit = match queue {
+                // Never closed, so this cannot fail.
+                Some(queue) => queue.clone().acquire_owned().await.ok(),
+                None => None,
+            };
+            self.0.house.actors.send(device, mail, permit, &self.0.seed);
+            answer.await
+        };
+        match tokio::time::timeout(patience, asking).await {
+            Ok(Ok(answer)) => Asked::Answered(answer),
+            Ok(Err(_)) => Asked::Died,
+            Err(_) => Asked::TimedOut,
+        }
+    }
+
+    /// Has a device's actor look at what is due.
+    pub(super) fn tick(&self, device: DeviceId) {
+        if !self.is_stopping() {
+            let actors = &self.0.house.actors;
+            actors.send(device, Mail::Tick, None, &self.0.seed);
+        }
+    }
+
+    pub(super) fn actors(&self) -> &Actors {
+        &self.0.house.actors
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn arbiters(&self) -> &Arbiters {
+        &self.0.arbiters
     }
 
     /// Live rows of one device or of all.
-    pub fn subscribe(&self, _filter: EventFilter) -> EventStream {
-        todo!()
+    pub fn subscribe(&self, filter: EventFilter) -> EventStream {
+        self.0.house.hub.subscribe(filter)
     }
 
     /// The device's last rows still in memory (bounded), oldest first.
-    pub fn recent_events(&self, _device: DeviceId, _limit: usize) -> Vec<DeviceEvent> {
-        todo!()
+    pub fn recent_events(&self, device: DeviceId, limit: usize) -> Vec<DeviceEvent> {
+        self.0.house.hub.recent(device, limit)
     }
 
     /// Counts and logs the refusal of somebody who is no device yet (before authentication).
-    pub fn refuse_stranger(&self, _transport: Transport, _peer: IpAddr, _rejection: &Rejection) {
-        todo!()
+    pub fn refuse_stranger(&self, transport: Transport, peer: IpAddr, rejection: &Rejection) {
+        self.0.metrics.rejected(transport, rejection.reason);
+        tracing::info!(
+            transport = transport.label(),
+            %peer,
+            reason = rejection.reason.label(),
+            detail = %rejection.detail,
+            "refused"
+        );
+    }
+
+    fn refuse_device(&self, device: DeviceId, transport: Transport, rejection: &Rejection) {
+        self.0.metrics.rejected(transport, rejection.reason);
+        self.0.house.hub.publish(DeviceEvent {
+            device,
+            at: clock(),
+            transport: Some(transport),
+            kind: Arc::new(EventKind::Refused {
+                reason: rejection.reason,
+                detail: rejection.detail.to_string(),
+            }),
+        });
     }
 
     /// `device.max_session_expiry`: a transport tells its client when it asked for more.
-    pub fn max_session_expiry(&self) -> std::time::Duration {
-        todo!()
+    pub fn max_session_expiry(&self) -> Duration {
+        self.0.seed.config.max_session_expiry.0
     }
 
-    /// Refuses new sessions, ends the live ones (`ShuttingDown`), waits for their last commits.
+    /// Refuses new sessions, ends the live ones (`ShuttingDown`), waits for their last commits, at
+    /// most `registry.stop_timeout`.
     pub async fn stop(&self) {
-        todo!()
+        if self.0.stopping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let ends: Vec<_> = self
+            .actors()
+            .live()
+            .into_iter()
+            .map(|device| {
+                let (done, end) = oneshot::channel();
+                let mail = Mail::Stop { done };
+                self.actors().send(device, mail, None, &self.0.seed);
+                end
+            })
+            .collect();
+        let all = futures_util::future::join_all(ends);
+        let patience = self.0.config.stop_timeout.0;
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!("some sessions did not end in time");
+        }
+        self.0.house.hub.close();
+        self.0.arbiters.stop();
+    }
+}
+
+enum Asked<T> {
+    Answered(T),
+    /// The actor panicked under way.
+    Died,
+    TimedOut,
+}
+
+fn stopping() -> Rejection {
+    Rejection::new(Reason::ShuttingDown, "the platform is stopping")
+}
+
+/// A lightweight RPC is answered when it ends.
+fn life_of(command: &Command) -> Duration {
+    match command {
+        Command::Rpc(order) if !order.persistent => {
+            let left = order.expires.saturating_sub(clock()).max(0);
+            Duration::from_millis(left.unsigned_abs())
+        }
+        _ => Duration::ZERO,
     }
 }

@@ -1,0 +1,291 @@
+//! Sessions: claim, takeover, admission, subscription, end (contract/mqtt.md 2, design.md 7.4).
+
+use super::effects::{Admission, Effects};
+use super::messages::SessionEnd;
+use super::state::{stale, Claim, Session, State};
+use crate::model::event::EventKind;
+use crate::model::ids::{Epoch, SessionId};
+use crate::model::reject::{Reason, Rejection};
+use crate::model::session::{StoredSession, Subscriptions, Transport};
+use crate::model::uplink::Outcome;
+use crate::model::Millis;
+use crate::store::Change;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl State {
+    /// A single request: activity, no session and no takeover.
+    pub fn visit(
+        &mut self,
+        session: SessionId,
+        transport: Transport,
+        now: Millis,
+        fx: &mut Effects,
+    ) {
+        self.visitors += 1;
+        self.heard(Some(transport), now, fx);
+        fx.admitted.push(Admission {
+            session,
+            epoch: self.visitor_epoch(),
+            transport,
+            resumed: None,
+        });
+    }
+
+    /// Requests speak under the life's epoch, or under a newer one once older ones were revoked.
+    fn visitor_epoch(&mut self) -> Epoch {
+        match self.revoked {
+            Some((upto, _)) if self.newest <= upto => self.take_epoch(),
+            Some(_) => self.newest,
+            None => self.life,
+        }
+    }
+
+    /// The claim of a new session. It is admitted at once when there is room; else the oldest
+    /// session is told why it must end, and the claim waits for that.
+    pub fn claim(&mut self, claim: Claim, now: Millis, fx: &mut Effects) {
+        self.claims.push_back(claim);
+        self.admit(now, fx);
+    }
+
+    /// The caller of a claim has gone.
+    pub fn withdraw(&mut self, session: SessionId) {
+        self.claims.retain(|claim| claim.session != session);
+    }
+
+    /// Admits waiting claims as far as there is room, and makes room for the next.
+    fn admit(&mut self, now: Millis, fx: &mut Effects) {
+        let limit = self.config.sessions.max(1);
+        while self.sessions.len() < limit {
+            let Some(claim) = self.claims.pop_front() else {
+                return;
+            };
+            self.admit_one(claim, now, fx);
+        }
+        let needed = (self.sessions.len() + self.claims.len()).saturating_sub(limit);
+        let ending = self.sessions.iter().filter(|s| s.ending.is_some()).count();
+        let deadline = now.saturating_add(self.patience);
+        let mut oldest: Vec<&mut Session> = self
+            .sessions
+            .iter_mut()
+            .filter(|s| s.ending.is_none())
+            .collect();
+        oldest.sort_by_key(|s| s.epoch);
+        for session in oldest.into_iter().take(needed.saturating_sub(ending)) {
+            session.ending = Some((deadline, Reason::TakenOver));
+            fx.closes.push((session.epoch, Reason::TakenOver));
+        }
+    }
+
+    fn admit_one(&mut self, claim: Claim, now: Millis, fx: &mut Effects) {
+        let epoch = self.take_epoch();
+        let resumed = self.resume(&claim, now);
+        let subscriptions = resumed.as_ref().map(|stored| stored.subscriptions.clone());
+        let acknowledged = resumed
+            .as_ref()
+            .map_or(self.shared_revision, |stored| stored.acknowledged);
+        self.sessions.push(Session {
+            id: claim.session,
+            epoch,
+            transport: claim.transport,
+            client_id: claim.client_id.clone(),
+            expiry: claim.expiry.min(self.config.max_session_expiry.millis()),
+            subscriptions: Arc::new(subscriptions.unwrap_or_default()),
+            acknowledged,
+            offered: acknowledged,
+            failed: false,
+            ending: None,
+        });
+        self.heard(Some(claim.transport), now, fx);
+        fx.event(
+            Some(claim.transport),
+            EventKind::Connected {
+                client_id: claim.client_id.to_string(),
+                resumed: resumed.is_some(),
+            },
+        );
+        fx.admitted.push(Admission {
+            session: claim.session,
+            epoch,
+            transport: claim.transport,
+            resumed,
+        });
+    }
+
+    /// The stored session that goes on with this claim. One that may not is forgotten, but only
+    /// when it is this client's own: somebody else's visit does not cost a device its queue.
+    fn resume(&mut self, claim: &Claim, now: Millis) -> Option<StoredSession> {
+        let stored = self.stored.as_ref()?;
+        let own = *stored.client_id == *claim.client_id;
+        let over = stored.expires_at <= now;
+        if own && !claim.clean_start && !over {
+            return Some(stored.clone());
+        }
+        if own || over {
+            self.stored = None;
+            self.stored_unwritten = Some(true);
+        }
+        None
+    }
+
+    /// A session (or request) ends, for whatever reason. Idempotent.
+    pub fn close(&mut self, from: (Epoch, bool), end: SessionEnd, now: Millis, fx: &mut Effects) {
+        let (epoch, visitor) = from;
+        if visitor {
+            self.visitors = self.visitors.saturating_sub(1);
+            return;
+        }
+        let before = self.sessions.len();
+        self.end_session(epoch, end, now, fx);
+        self.admit(now, fx);
+        self.note_presence(before, now);
+    }
+
+    /// Ends sessions that were told to and did not in time.
+    pub fn end_overdue(&mut self, now: Millis, fx: &mut Effects) {
+        let overdue = |s: &&Session| s.ending.is_some_and(|(deadline, _)| deadline <= now);
+        let epochs: Vec<(Epoch, Reason)> = self
+            .sessions
+            .iter()
+            .filter(overdue)
+            .filter_map(|s| s.ending.map(|(_, reason)| (s.epoch, reason)))
+            .collect();
+        if epochs.is_empty() {
+            return;
+        }
+        let before = self.sessions.len();
+        for (epoch, reason) in epochs {
+            let end = SessionEnd {
+                reason: format!("{} (not closed in time)", reason.label()),
+                ..SessionEnd::default()
+            };
+            self.end_session(epoch, end, now, fx);
+        }
+        self.admit(now, fx);
+        self.note_presence(before, now);
+    }
+
+    fn end_session(&mut self, epoch: Epoch, end: SessionEnd, now: Millis, fx: &mut Effects) {
+        let Some(at) = self.sessions.iter().position(|s| s.epoch == epoch) else {
+            return;
+        };
+        let session = self.sessions.remove(at);
+        self.rpcs.release(epoch);
+        let max = self.config.max_session_expiry.millis();
+        let expiry = end.expiry.map_or(session.expiry, millis).min(max);
+        if expiry > 0 {
+            self.stored = Some(stored(
+                &session,
+                now.saturating_add(expiry),
+                end.inflight.clone(),
+            ));
+            self.stored_unwritten = Some(true);
+        } else if session.is_persistent() && self.is_stored(&session) {
+            self.stored = None;
+            self.stored_unwritten = Some(true);
+        }
+        let reason = match session.ending {
+            Some((_, why)) if !end.reason.starts_with(why.label()) => {
+                format!("{}: {}", why.label(), end.reason)
+            }
+            _ => end.reason,
+        };
+        fx.event(Some(session.transport), EventKind::Disconnected { reason });
+        fx.ended.push(epoch);
+    }
+
+    fn is_stored(&self, session: &Session) -> bool {
+        let stored = self.stored.as_ref();
+        stored.is_some_and(|stored| *stored.client_id == *session.client_id)
+    }
+
+    /// lastConnectTime and lastDisconnectTime follow the number of sessions, not each session.
+    pub(super) fn note_presence(&mut self, before: usize, now: Millis) {
+        match (before, self.sessions.len()) {
+            (0, 1..) => self.activity.connected(now),
+            (1.., 0) => self.activity.disconnected(now),
+            _ => {}
+        }
+    }
+
+    /// A session's whole new set of subscriptions.
+    pub fn subscribe(
+        &mut self,
+        epoch: Epoch,
+        subscriptions: Subscriptions,
+        now: Millis,
+        fx: &mut Effects,
+    ) -> Outcome {
+        let device = self.device;
+        let revision = self.shared_revision;
+        let Some(session) = self.session_mut(epoch) else {
+            return Outcome::Refused(stale());
+        };
+        let transport = session.transport;
+        let had = session.subscriptions.clone();
+        if subscriptions.attributes && !had.attributes {
+            session.acknowledged = revision;
+            session.offered = revision;
+        }
+        let asks_again = subscriptions.rpc && !had.rpc;
+        let stops = had.rpc && !subscriptions.rpc;
+        session.subscriptions = Arc::new(subscriptions);
+        let kept = session
+            .is_persistent()
+            // While it is live no moment of its end is known: `load` gives it one after a crash.
+            .then(|| stored(session, Millis::MAX, Vec::new()));
+        if let Some(mut session) = kept {
+            if let Some(old) = self.stored.take() {
+                if old.client_id == session.client_id {
+                    session.inflight = old.inflight;
+                }
+            }
+            fx.changes.push(Change::SessionPut {
+                device,
+                session: session.clone(),
+            });
+            self.stored = Some(session);
+            self.stored_unwritten = None;
+        }
+        if stops {
+            self.rpcs.release(epoch);
+        }
+        if asks_again {
+            self.rpcs.revive();
+        }
+        self.heard(Some(transport), now, fx);
+        Outcome::Done
+    }
+
+    /// Tells live sessions (and requests) to end: disabled, other credentials, deleted, stopping.
+    pub fn end_all(&mut self, reason: Reason, now: Millis, fx: &mut Effects) {
+        let deadline = now.saturating_add(self.patience);
+        for session in &mut self.sessions {
+            if !matches!(session.ending, Some((_, why)) if why != Reason::TakenOver) {
+                let deadline = session.ending.map_or(deadline, |(before, _)| before);
+                session.ending = Some((deadline, reason));
+                fx.closes.push((session.epoch, reason));
+            }
+        }
+        self.revoked = Some((self.newest, reason));
+        let rejection = Rejection::new(reason, "the device's sessions have been ended");
+        for poll in self.polls.drain(..) {
+            fx.polls.push((poll.id, Err(rejection.clone())));
+        }
+    }
+}
+
+fn stored(session: &Session, expires_at: Millis, inflight: Vec<u8>) -> StoredSession {
+    StoredSession {
+        client_id: session.client_id.to_string(),
+        subscriptions: (*session.subscriptions).clone(),
+        expires_at,
+        acknowledged: session.acknowledged,
+        inflight,
+    }
+}
+
+/// Whole milliseconds; a long time for "for ever".
+pub(super) fn millis(duration: Duration) -> Millis {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,184 @@
+//! The list of live actors: exactly one a device.
+//!
+//! Mail is sent under the lock of the device's shard, and an actor may go only when, under the
+//! same lock, none of it is under way. So a letter never reaches an actor that has left, and a new
+//! one is made only when the old one is off the list.
+
+use super::placement::Arbiters;
+use crate::device::messages::{Letter, Mail, Slip};
+use crate::device::{clock, DeviceActor, Seed};
+use crate::model::ids::{DeviceId, Epoch};
+use crate::model::Millis;
+use actix::{Actor, Addr};
+use ahash::AHashMap;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+const SHARDS: usize = 64;
+
+struct Slot {
+    addr: Addr<DeviceActor>,
+    life: Epoch,
+    /// Letters sent from here that are not dealt with.
+    open: Arc<AtomicUsize>,
+}
+
+pub struct Actors {
+    shards: Vec<Mutex<AHashMap<DeviceId, Slot>>>,
+    resting: Mutex<Resting>,
+    arbiters: Arc<Arbiters>,
+}
+
+impl Actors {
+    pub fn new(arbiters: Arc<Arbiters>) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            resting: Mutex::default(),
+            arbiters,
+        }
+    }
+
+    fn shard(&self, device: DeviceId) -> &Mutex<AHashMap<DeviceId, Slot>> {
+        // Below 64 by the modulo.
+        &self.shards[(device.stable_hash() >> 8) as usize % SHARDS]
+    }
+
+    /// Sends to the device's actor, and makes one from the seed if there is none (or it died).
+    pub fn send(
+        &self,
+        device: DeviceId,
+        mail: Mail,
+        permit: Option<OwnedSemaphorePermit>,
+        seed: &Seed,
+    ) {
+        let mut shard = self.shard(device).lock();
+        let alive = shard.get(&device).filter(|slot| slot.addr.connected());
+        let slot = match alive {
+            Some(slot) => slot,
+            None => {
+                let Some(slot) = self.make(device, seed) else {
+                    return;
+                };
+                self.resting.lock().remove(device);
+                shard.insert(device, slot);
+                match shard.get(&device) {
+                    Some(slot) => slot,
+                    None => return,
+                }
+            }
+        };
+        slot.addr.do_send(Letter {
+            mail,
+            slip: Some(Slip::new(&slot.open, permit)),
+        });
+    }
+
+    fn make(&self, device: DeviceId, seed: &Seed) -> Option<Slot> {
+        let arbiter = self.arbiters.handle(self.arbiters.of(device))?;
+        let life = seed.epochs.take();
+        let seed = seed.clone();
+        let addr =
+            DeviceActor::start_in_arbiter(&arbiter, move |_| DeviceActor::new(device, life, seed));
+        Some(Slot {
+            addr,
+            life,
+            open: Arc::default(),
+        })
+    }
+
+    /// See `device::Host::retire`.
+    pub fn retire(&self, device: DeviceId, life: Epoch, inactive_at: Option<Millis>) -> bool {
+        let mut shard = self.shard(device).lock();
+        let Some(slot) = shard.get(&device).filter(|slot| slot.life == life) else {
+            return true;
+        };
+        if slot.open.load(Ordering::SeqCst) > 0 {
+            return false;
+        }
+        shard.remove(&device);
+        if let Some(at) = inactive_at {
+            self.resting.lock().put(device, at);
+        }
+        true
+    }
+
+    /// An actor panicked: it is off the list, and looked after soon, since what was due in it
+    /// (an RPC's end, the device's inactivity) still is.
+    pub fn died(&self, device: DeviceId, life: Epoch) {
+        let mut shard = self.shard(device).lock();
+        if shard.get(&device).is_some_and(|slot| slot.life == life) {
+            shard.remove(&device);
+            self.resting.lock().put(device, clock());
+        }
+    }
+
+    /// A device without an actor that must be looked at then.
+    pub fn rest(&self, device: DeviceId, until: Millis) {
+        let shard = self.shard(device).lock();
+        if !shard.contains_key(&device) {
+            self.resting.lock().put(device, until);
+        }
+    }
+
+    /// Devices whose rest is over.
+    pub fn wake(&self, now: Millis, limit: usize) -> Vec<DeviceId> {
+        self.resting.lock().take(now, limit)
+    }
+
+    pub fn live(&self) -> Vec<DeviceId> {
+        let shards = self.shards.iter();
+        shards
+            .flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>())
+            .collect()
+    }
+}
+
+/// Devices that were active when their actor was let go, by the time when they will not be.
+#[derive(Default)]
+struct Resting {
+    by_time: BTreeSet<(Millis, DeviceId)>,
+    by_device: AHashMap<DeviceId, Millis>,
+}
+
+impl Resting {
+    fn put(&mut self, device: DeviceId, at: Millis) {
+        self.remove(device);
+        self.by_time.insert((at, device));
+        self.by_device.insert(device, at);
+    }
+
+    fn remove(&mut self, device: DeviceId) {
+        if let Some(at) = self.by_device.remove(&device) {
+            self.by_time.remove(&(at, device));
+        }
+    }
+
+    fn take(&mut self, now: Millis, limit: usize) -> Vec<DeviceId> {
+        let due = self.by_time.iter().take_while(|(at, _)| *at <= now);
+        let due: Vec<DeviceId> = due.take(limit).map(|(_, device)| *device).collect();
+        for device in &due {
+            self.remove(*device);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_rests_once_and_wakes_when_its_last_time_comes() {
+        let mut resting = Resting::default();
+        let (a, b) = (DeviceId::new(), DeviceId::new());
+        resting.put(a, 10);
+        resting.put(a, 30);
+        resting.put(b, 20);
+        assert_eq!(resting.take(19, 9), []);
+        assert_eq!(resting.take(30, 9), [b, a]);
+        assert_eq!(resting.take(99, 9), []);
+    }
+}

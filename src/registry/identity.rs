@@ -1,0 +1,25 @@
+//! Who knows the speakers: the auth room, or a stand-in of a test.
+
+use crate::auth::{Auth, Identified, NotIdentified};
+use crate::model::credentials::Presented;
+use async_trait::async_trait;
+
+#[async_trait]
+pub trait Identify: Send + Sync {
+    /// See `Auth::identify`.
+    async fn identify(&self, presented: &Presented) -> Result<Identified, NotIdentified>;
+
+    /// See `Auth::confirm`.
+    async fn confirm(&self, identified: &Identified) -> Result<(), NotIdentified>;
+}
+
+#[async_trait]
+impl Identify for Auth {
+    async fn identify(&self, presented: &Presented) -> Result<Identified, NotIdentified> {
+        Auth::identify(self, presented).await
+    }
+
+    async fn confirm(&self, identified: &Identified) -> Result<(), NotIdentified> {
+        Auth::confirm(self, identified).await
+    }
+}
