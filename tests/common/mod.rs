@@ -1,6 +1,6 @@
 //! What integration tests share: a server process of their own, with ports and folder of its own.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
 pub mod operator;
 pub mod server;
