@@ -7,6 +7,9 @@ pub mod filter;
 pub mod topic;
 pub mod uplink;
 
+#[cfg(test)]
+mod tests;
+
 pub use filter::{Filter, Kind};
 pub use topic::Topic;
 pub use uplink::Reply;

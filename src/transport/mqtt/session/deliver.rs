@@ -100,9 +100,11 @@ impl Open {
             self.submit(Uplink::Refused(rejection), Then::Nothing, 0, fx);
             return self.report(id, DeliveryStep::Failed, fx);
         }
+        // All parts are known before the first leaves: it is Sent when its last part is.
         for message in messages {
-            self.push_out(message, qos, Some(id), fx);
+            self.put_out(message, qos, Some(id), fx);
         }
+        self.pump(fx);
         if qos == QoS::AtMostOnce {
             self.outbound.leaving.push((id, DeliveryStep::Delivered));
         }
@@ -151,7 +153,8 @@ impl Open {
         ))
     }
 
-    pub fn push_out(
+    /// Sends at QoS 0; at QoS 1 `pump` does, as soon as there is room.
+    pub fn put_out(
         &mut self,
         message: Message,
         qos: QoS,
@@ -168,7 +171,6 @@ impl Open {
             downlink,
             message,
         });
-        self.pump(fx);
     }
 
     /// Sends what fits into the window.

@@ -20,6 +20,8 @@ mod outcome;
 mod publish;
 mod settings;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 
 pub use connect::ConnectAs;
 pub use effects::Effects;

@@ -6,9 +6,9 @@ use super::{Effects, Now, Settings};
 use crate::model::reject::{Reason, Rejection};
 use crate::model::uplink::{Outcome, Uplink};
 use crate::transport::mqtt::codec::packet::{Ack, Suback, Unsuback};
-use crate::transport::mqtt::codec::{Packet, QoS};
+use crate::transport::mqtt::codec::{code, Packet, QoS};
 use crate::transport::mqtt::mapping::downlink::{self, Message};
-use crate::transport::mqtt::mapping::{codes, Filter, Kind, Reply};
+use crate::transport::mqtt::mapping::{codes, Filter, Form, Kind, Reply};
 use bytes::Bytes;
 use bytestring::ByteString;
 
@@ -94,7 +94,7 @@ impl Open {
                 Some((message, Kind::RpcResponses, form))
             }
             (Reply::SessionLimits(id), _) => {
-                let form = crate::transport::mqtt::mapping::Form::Long;
+                let form = Form::Long;
                 let message = downlink::rpc_response(form, id, &settings.session_limits);
                 Some((message, Kind::RpcResponses, form))
             }
@@ -109,12 +109,7 @@ impl Open {
                 Reason::QueueFull,
                 "the client has left too many of our publishes unacknowledged to be answered",
             );
-            self.submit(
-                Uplink::Refused(rejection.clone()),
-                super::outcome::Then::Nothing,
-                0,
-                fx,
-            );
+            self.submit(Uplink::Refused(rejection.clone()), Then::Nothing, 0, fx);
             return self.not_taken(receipt, &rejection, now, fx);
         }
         self.acknowledge(receipt, 0, None, fx);
@@ -128,7 +123,8 @@ impl Open {
             self.submit(Uplink::Refused(rejection), Then::Nothing, 0, fx);
             return;
         }
-        self.push_out(message, qos, None, fx);
+        self.put_out(message, qos, None, fx);
+        self.pump(fx);
     }
 
     /// The device actor did not take it (and has recorded why).
@@ -153,7 +149,7 @@ impl Open {
     ) {
         let ack = Ack {
             packet_id: receipt.packet_id,
-            reason,
+            reason: if self.is_v5() { reason } else { 0 },
             reason_string: detail.and_then(|detail| self.reason_string(detail)),
         };
         match receipt.qos {
@@ -191,7 +187,7 @@ impl Open {
         let failed = if self.is_v5() {
             codes::refused(reason)
         } else {
-            crate::transport::mqtt::codec::code::SUBACK_FAILURE
+            code::SUBACK_FAILURE
         };
         let Suback { packet_id, codes } = granting.suback;
         let codes = codes
