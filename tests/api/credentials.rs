@@ -1,0 +1,90 @@
+//! Device credentials: read, replace, and what it means for live sessions
+//! (contract/admin-rest.md 4, contract/provisioning.md 1).
+
+use crate::common::operator::NewDevice;
+use crate::harness::{assert_error, ok, start, Api, NOBODY};
+use serde_json::{json, Value};
+
+fn read(api: &Api, device: &NewDevice) -> Value {
+    ok(api.get(&format!("/api/device/{}/credentials", device.id)))
+}
+
+#[test]
+fn credentials_have_the_fields_that_tools_insist_on() {
+    let api = start();
+    let device = api.create_device("a");
+    let record = read(&api, &device);
+    assert!(record["id"]["id"].is_string());
+    assert_eq!(record["id"].as_object().unwrap().len(), 1);
+    assert_eq!(record["deviceId"]["id"], json!(device.id));
+    assert_eq!(record["credentialsType"], "ACCESS_TOKEN");
+    assert_eq!(record["credentialsId"].as_str().unwrap().len(), 20);
+    assert_eq!(record["credentialsValue"], Value::Null);
+}
+
+#[test]
+fn a_new_token_replaces_the_old_one() {
+    let api = start();
+    let device = api.create_device("a");
+    let mut record = read(&api, &device);
+    record["credentialsId"] = json!("tok-2");
+    let saved = ok(api.post("/api/device/credentials", &record));
+    assert_eq!(saved["credentialsId"], "tok-2");
+    assert!(saved["version"].as_u64() > record["version"].as_u64());
+    assert_eq!(read(&api, &device), saved);
+    // Saving the same again is no change.
+    assert_eq!(ok(api.post("/api/device/credentials", &saved)), saved);
+    let stale = api.post("/api/device/credentials", &{
+        record["credentialsId"] = json!("tok-3");
+        record
+    });
+    assert_error(&stale, 409, 35, "changed by someone else");
+}
+
+#[test]
+fn what_is_wrong_with_credentials_is_said_in_thingsboards_words() {
+    let api = start();
+    let device = api.create_device("a");
+    ok(api.post("/api/device?accessToken=taken", &json!({"name": "b"})));
+    let record = read(&api, &device);
+    let with = |changes: Value| {
+        let mut body = record.clone();
+        for (key, value) in changes.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        body
+    };
+    let basic = |value: &str| json!({"credentialsType": "MQTT_BASIC", "credentialsValue": value});
+    let cases = [
+        (json!({"credentialsId": "taken"}), 400, "Specified credentials are already registered!"),
+        (json!({"credentialsType": null}), 400, "Device credentials type should be specified"),
+        (json!({"credentialsType": "KEY"}), 400, "Unknown device credentials type"),
+        (json!({"credentialsId": ""}), 400, "Device credentials id should be specified"),
+        (basic("{}"), 400, "Both mqtt client id and user name are empty!"),
+        (basic(r#"{"clientId":"c","password":"p"}"#), 400, "Password cannot be specified along with client id"),
+        (basic("nonsense"), 400, "Invalid credentials body for simple mqtt credentials!"),
+        (json!({"id": {"id": NOBODY}}), 400, "Unable to update non-existent device credentials!"),
+        (json!({"deviceId": {"id": "x"}}), 400, "Invalid UUID"),
+        (json!({"deviceId": null}), 400, "Invalid request body"),
+    ];
+    for (changes, status, text) in cases {
+        let answer = api.post("/api/device/credentials", &with(changes));
+        assert_error(&answer, status, 31, text);
+    }
+    let unknown = with(json!({"deviceId": {"id": NOBODY, "entityType": "DEVICE"}}));
+    let unknown = api.post("/api/device/credentials", &unknown);
+    assert_error(&unknown, 404, 32, "is not found");
+    assert_eq!(read(&api, &device), record);
+}
+
+#[test]
+fn a_device_may_change_the_kind_of_its_credentials() {
+    let api = start();
+    let device = api.create_device("a");
+    let mut record = read(&api, &device);
+    record["credentialsType"] = json!("MQTT_BASIC");
+    record["credentialsValue"] = json!(r#"{"userName":"u7","password":"p7"}"#);
+    let saved = ok(api.post("/api/device/credentials", &record));
+    assert_eq!(saved["credentialsType"], "MQTT_BASIC");
+    assert_eq!(saved["credentialsId"], "u7");
+}

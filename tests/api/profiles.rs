@@ -1,0 +1,87 @@
+//! Device profiles (contract/admin-rest.md 4).
+
+use crate::harness::{assert_error, ok, start, NOBODY};
+use serde_json::json;
+
+#[test]
+fn there_is_one_default_profile_from_the_start() {
+    let api = start();
+    let info = ok(api.get("/api/deviceProfileInfo/default"));
+    assert_eq!(info["name"], "default");
+    assert_eq!(info["id"]["entityType"], "DEVICE_PROFILE");
+    let id = info["id"]["id"].as_str().unwrap();
+    assert_eq!(ok(api.get(&format!("/api/deviceProfileInfo/{id}"))), info);
+    let profile = ok(api.get(&format!("/api/deviceProfile/{id}")));
+    assert_eq!(profile["default"], true);
+    assert_eq!(profile["transportType"], "DEFAULT");
+    assert_eq!(profile["provisionType"], "DISABLED");
+    assert_eq!(profile["profileData"]["configuration"]["type"], "DEFAULT");
+    let page = ok(api.get("/api/deviceProfiles?pageSize=10&page=0"));
+    assert_eq!(page["data"], json!([profile]));
+    let page = ok(api.get("/api/deviceProfileInfos?pageSize=10&page=0"));
+    assert_eq!(page["data"], json!([info]));
+}
+
+#[test]
+fn a_profile_is_saved_listed_and_made_the_default() {
+    let api = start();
+    let body = json!({
+        "name": "pumps", "description": "all pumps", "type": "DEFAULT",
+        "profileData": {"configuration": {"type": "DEFAULT"},
+            "transportConfiguration": {"type": "DEFAULT", "sendAckOnValidationException": true}},
+    });
+    let made = ok(api.post("/api/deviceProfile", &body));
+    assert_eq!(made["description"], "all pumps");
+    let transport = &made["profileData"]["transportConfiguration"];
+    assert_eq!(transport["sendAckOnValidationException"], true);
+
+    let mut change = made.clone();
+    change["name"] = json!("Pumps");
+    change["profileData"] = json!(null);
+    let saved = ok(api.post("/api/deviceProfile", &change));
+    assert_eq!(saved["name"], "Pumps");
+    let transport = &saved["profileData"]["transportConfiguration"];
+    assert_eq!(transport["sendAckOnValidationException"], true);
+    assert_error(&api.post("/api/deviceProfile", &change), 409, 35, "changed");
+
+    let path = "/api/deviceProfiles?pageSize=1&page=0&sortProperty=name&sortOrder=DESC";
+    let page = ok(api.get(path));
+    assert_eq!(page["data"][0]["name"], "Pumps");
+    assert_eq!(page["hasNext"], true);
+    let found = ok(api.get("/api/deviceProfileInfos?pageSize=9&page=0&textSearch=PUM"));
+    assert_eq!(found["totalElements"], 1);
+
+    let id = made["id"]["id"].as_str().unwrap();
+    let chosen = ok(api.post(&format!("/api/deviceProfile/{id}/default"), &json!({})));
+    assert_eq!(chosen["default"], true);
+    assert_eq!(ok(api.get("/api/deviceProfileInfo/default"))["name"], "Pumps");
+    assert_eq!(ok(api.post("/api/device", &json!({"name": "a"})))["type"], "Pumps");
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let api = start();
+    let cases = [
+        (json!({}), "Device profile name should be specified!"),
+        (json!({"name": "default"}), "Device profile with such name already exists!"),
+        (json!({"name": "a", "transportType": "SNMP"}), "transportType"),
+        (json!({"name": "a", "provisionType": "ALLOW_CREATE_NEW_DEVICES"}), "provisionType"),
+        (json!({"name": "a", "id": {"id": "x"}}), "Invalid UUID"),
+        (json!([]), "Invalid request body"),
+    ];
+    for (body, text) in cases {
+        assert_error(&api.post("/api/deviceProfile", &body), 400, 31, text);
+    }
+    let unknown = json!({"name": "a", "id": {"id": NOBODY}});
+    assert_error(&api.post("/api/deviceProfile", &unknown), 404, 32, "is not found");
+    for (method, path) in [
+        ("GET", "/api/deviceProfile/{}"),
+        ("GET", "/api/deviceProfileInfo/{}"),
+        ("POST", "/api/deviceProfile/{}/default"),
+    ] {
+        let answer = api.call(method, &path.replace("{}", "x"), "");
+        assert_error(&answer, 400, 31, "Invalid UUID");
+        let answer = api.call(method, &path.replace("{}", NOBODY), "");
+        assert_error(&answer, 404, 32, "is not found");
+    }
+}
