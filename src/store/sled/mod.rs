@@ -1,1 +1,132 @@
-//! placeholder
+//! The durable engine: the journal in front, sled behind (design.md 4 "Store" and 7).
+//!
+//! A commit is durable when the journal has it; then it is applied: entities to sled at once,
+//! points to open heads in memory, which are sealed into blocks in sled. The tables are a pure
+//! function of the log, so a start replays what the journal still holds.
+//!
+//! `sled` is named in this folder only.
+
+mod apply;
+mod checkpoint;
+mod directory;
+mod engine;
+mod heads;
+mod keys;
+mod read;
+mod record;
+mod table;
+mod telemetry;
+mod tx;
+
+#[cfg(test)]
+mod tests;
+
+use self::checkpoint::{Checkpointer, Parts};
+use self::directory::DataDirectory;
+use self::engine::Engine;
+use self::table::Table;
+use super::batch::Batch;
+use super::config::Config;
+use super::error::StoreError;
+use super::journal::{io, replay, Journal, Settings};
+use super::traits::{Log, LogSequence};
+use crate::model::ids::{Incarnation, NodeId};
+use crate::observability::Metrics;
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// An open data directory. Dropping it without [`Log::close`] is as safe as a kill.
+pub struct SledStore {
+    // Stopped before the parts go.
+    checkpointer: Arc<Checkpointer>,
+    parts: Arc<Parts>,
+}
+
+impl SledStore {
+    /// Opens or makes the data directory and brings its tables up to the journal's end. Blocks.
+    /// Errors: `Locked` when another process holds it, `Damaged`, `Io`, `Full`.
+    pub fn open(config: &Config, metrics: Metrics) -> Result<SledStore, StoreError> {
+        let directory = DataDirectory::take(&config.path)?;
+        let (node, incarnation) = directory.identity;
+        let db = directory.open_sled(config.cache.0)?;
+        let table = Table::new((*db).clone());
+        let engine = Arc::new(Engine::new(table, config.head_memory.bytes())?);
+        let mut progress = engine.begin_replay();
+        let replayed = replay::replay(&directory.journal(), node, |frame| {
+            engine.replay(&mut progress, frame.id.sequence, &frame.batch)
+        })?;
+        if replayed.frames > 0 {
+            tracing::info!(
+                batches = replayed.frames,
+                damaged = replayed.damaged,
+                "journal replayed"
+            );
+        }
+        let settings = Settings {
+            directory: directory.journal(),
+            node,
+            incarnation,
+            next: engine.applied().max(replayed.last) + 1,
+            segment_bytes: config.journal_segment.0,
+            queue_bytes: config.queue_bytes.bytes(),
+            reserve: config.reserve.0,
+        };
+        let journal = Journal::start(settings, replayed, engine.clone(), metrics)?;
+        let parts = Arc::new(Parts {
+            db,
+            engine,
+            journal,
+            directory,
+        });
+        let checkpointer = Arc::new(Checkpointer::start(parts.clone())?);
+        Ok(Self {
+            checkpointer,
+            parts,
+        })
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.parts.engine
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.checkpointer.stop();
+        self.parts.journal.stop();
+    }
+}
+
+#[async_trait]
+impl Log for SledStore {
+    async fn commit(&self, batch: Batch) -> Result<LogSequence, StoreError> {
+        self.parts.journal.commit(batch).await
+    }
+
+    fn identity(&self) -> (NodeId, Incarnation) {
+        self.parts.directory.identity
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.parts.journal.health()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let parts = self.parts.clone();
+        let checkpointer = self.checkpointer.clone();
+        let (done, answer) = oneshot::channel();
+        let close = move || {
+            checkpointer.stop();
+            parts.journal.stop();
+            let closed = parts.checkpoint(true);
+            drop(parts);
+            let _ = done.send(closed);
+        };
+        std::thread::Builder::new()
+            .name("close".into())
+            .spawn(close)
+            .map_err(|e| io("starting a thread", e))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+}

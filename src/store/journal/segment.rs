@@ -1,0 +1,123 @@
+//! One file of the journal: `<first sequence, 20 digits>.seg`, frames one after the other.
+//!
+//! A frame whose sequence is at or above the name of the next segment is void: it belongs to a
+//! commit that failed after some of its bytes had reached the file, and was never acknowledged.
+
+use super::io;
+use crate::store::error::StoreError;
+use crate::store::traits::LogSequence;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+const SUFFIX: &str = ".seg";
+
+/// The segment that is being written.
+pub struct Segment {
+    file: File,
+    path: PathBuf,
+    first: LogSequence,
+    /// Bytes of frames that are whole and synced, or about to be.
+    length: u64,
+    #[cfg(test)]
+    pub faults: super::tests::Faults,
+}
+
+impl Segment {
+    /// Makes the segment whose first frame will be `first`, and syncs the directory.
+    pub fn create(directory: &Path, first: LogSequence) -> Result<Self, StoreError> {
+        let path = path_of(directory, first);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(&path)
+            .map_err(|e| io("creating a journal segment", e))?;
+        sync_directory(directory)?;
+        Ok(Self {
+            file,
+            path,
+            first,
+            length: 0,
+            #[cfg(test)]
+            faults: Default::default(),
+        })
+    }
+
+    pub fn first(&self) -> LogSequence {
+        self.first
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Writes and syncs. On an error the file is cut back to where it was; `Err((error, whole))`
+    /// tells whether that worked, so that this segment may be written on.
+    pub fn commit(&mut self, bytes: &[u8]) -> Result<(), (StoreError, bool)> {
+        if let Err(error) = self.write(bytes) {
+            let whole = self.cut_back();
+            return Err((io("writing the journal", error), whole));
+        }
+        if let Err(error) = self.sync() {
+            // After a failed sync nobody knows what the file holds: leave it behind.
+            self.cut_back();
+            return Err((io("syncing the journal", error), false));
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        #[cfg(test)]
+        if let Some(part) = self.faults.write_fails() {
+            self.file.write_all(&bytes[..part.min(bytes.len())])?;
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        #[cfg(test)]
+        if self.faults.sync_fails() {
+            return Err(std::io::Error::other("injected"));
+        }
+        self.file.sync_data()
+    }
+
+    fn cut_back(&mut self) -> bool {
+        let length = self.length;
+        self.file.set_len(length).is_ok() && self.file.seek(SeekFrom::Start(length)).is_ok()
+    }
+}
+
+pub fn path_of(directory: &Path, first: LogSequence) -> PathBuf {
+    directory.join(format!("{first:020}{SUFFIX}"))
+}
+
+/// The segments of a directory with their first sequences, in order. Other files are left alone.
+pub fn list(directory: &Path) -> Result<Vec<(LogSequence, PathBuf)>, StoreError> {
+    let failed = |e| io("listing the journal", e);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let digits = name.and_then(|name| name.strip_suffix(SUFFIX));
+        if let Some(first) = digits.and_then(|digits| digits.parse().ok()) {
+            found.push((first, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Makes creations and removals in `directory` durable.
+pub fn sync_directory(directory: &Path) -> Result<(), StoreError> {
+    File::open(directory)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|e| io("syncing a directory", e))
+}

@@ -1,0 +1,290 @@
+//! The one thread that writes the log, and the door to it.
+//!
+//! Round by round: take what arrived during the last commit, check the disk's room, write all its
+//! frames at once, `fdatasync`, let the engine apply them, answer the waiters in order.
+
+use super::queue::{Queue, Waiting};
+use super::replay::{Closed, Replayed};
+use super::segment::{self, Segment};
+use super::space::Space;
+use super::{frame, io, Apply, DedupId};
+use crate::model::ids::{Incarnation, NodeId};
+use crate::observability::Metrics;
+use crate::store::batch::Batch;
+use crate::store::error::StoreError;
+use crate::store::traits::LogSequence;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Encoded bytes of one group commit; more wait for the next.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// What the writer needs to know.
+pub struct Settings {
+    pub directory: PathBuf,
+    pub node: NodeId,
+    pub incarnation: Incarnation,
+    /// Sequence of the next batch.
+    pub next: LogSequence,
+    /// A segment is closed at this size.
+    pub segment_bytes: u64,
+    pub queue_bytes: usize,
+    /// Free space below which nothing is accepted.
+    pub reserve: u64,
+}
+
+/// The log's door. Dropping it ends the thread without a checkpoint.
+pub struct Journal {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    queue: Queue,
+    space: Space,
+    directory: PathBuf,
+    /// Segments that are not written any more, oldest first.
+    closed: Mutex<Vec<Closed>>,
+    /// Set when the tables stopped following the log; nothing is taken from then on.
+    failed: Mutex<Option<StoreError>>,
+}
+
+impl Journal {
+    /// Starts the writer behind what `replayed` found.
+    pub fn start(
+        settings: Settings,
+        replayed: Replayed,
+        engine: Arc<dyn Apply>,
+        metrics: Metrics,
+    ) -> Result<Self, StoreError> {
+        let mut closed = replayed.segments;
+        // A file of this name holds no frame that counts: it is begun anew.
+        closed.retain(|segment| segment.first != settings.next);
+        let segment = Segment::create(&settings.directory, settings.next)?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(settings.queue_bytes),
+            space: Space::new(&settings.directory, settings.reserve),
+            directory: settings.directory.clone(),
+            closed: Mutex::new(closed),
+            failed: Mutex::new(None),
+        });
+        let mut writer = Writer {
+            shared: shared.clone(),
+            engine,
+            metrics,
+            next: settings.next,
+            settings,
+            segment: Some(segment),
+            buffer: Vec::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.run())
+            .map_err(|e| io("starting the journal's thread", e))?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Returns once the batch is synced and applied.
+    pub async fn commit(&self, batch: Batch) -> Result<LogSequence, StoreError> {
+        let payload = frame::encode_batch(&batch)?;
+        let answer = self.shared.queue.push(batch, payload).await?;
+        // The writer answers everyone before it ends, unless it panicked.
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Errors: what a commit would be refused with right now.
+    pub fn health(&self) -> Result<(), StoreError> {
+        if let Some(error) = self.shared.failed.lock().clone() {
+            return Err(error);
+        }
+        if self.shared.queue.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        self.shared.space.check(0)
+    }
+
+    /// Segments that are not written any more, oldest first.
+    pub fn closed_segments(&self) -> Vec<Closed> {
+        self.shared.closed.lock().clone()
+    }
+
+    /// Removes segments, oldest first, as long as all they hold is at or below `watermark`.
+    /// Returns how many.
+    pub fn drop_up_to(&self, watermark: LogSequence) -> Result<usize, StoreError> {
+        let mut closed = self.shared.closed.lock();
+        let count = closed
+            .iter()
+            .take_while(|segment| segment.last <= watermark)
+            .count();
+        for segment in closed.iter().take(count) {
+            match std::fs::remove_file(&segment.path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io("removing a journal segment", e));
+                }
+                _ => {}
+            }
+        }
+        closed.drain(..count);
+        drop(closed);
+        if count > 0 {
+            segment::sync_directory(&self.shared.directory)?;
+        }
+        Ok(count)
+    }
+
+    /// Refuses further commits, writes what waits, ends the thread; all segments are closed then.
+    pub fn stop(&self) {
+        self.shared.queue.close();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            if thread.join().is_err() {
+                tracing::error!("the journal's thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    engine: Arc<dyn Apply>,
+    metrics: Metrics,
+    settings: Settings,
+    next: LogSequence,
+    /// `None` after a failure that left the last one in doubt.
+    segment: Option<Segment>,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        while let Some(group) = self.shared.queue.take(GROUP_BYTES) {
+            match self.commit(&group) {
+                Ok(()) => self.apply(group),
+                Err(error) => refuse(group, &error),
+            }
+        }
+        if let Some(segment) = self.segment.take() {
+            if segment.length() == 0 {
+                // Nothing depends on it; the next start would begin one of the same name.
+                let _ = std::fs::remove_file(segment.path());
+            }
+            self.leave(&segment);
+        }
+    }
+
+    /// Puts the group on disk, or nothing of it.
+    fn commit(&mut self, group: &[Waiting]) -> Result<(), StoreError> {
+        if let Some(error) = self.shared.failed.lock().clone() {
+            return Err(error);
+        }
+        self.encode(group);
+        let bytes = self.buffer.len() as u64;
+        self.shared.space.check(bytes)?;
+        let mut segment = self.writable()?;
+        match segment.commit(&self.buffer) {
+            Ok(()) => self.segment = Some(segment),
+            Err((error, whole)) => {
+                tracing::error!(%error, "a commit failed and was refused");
+                if whole {
+                    self.segment = Some(segment);
+                } else {
+                    self.leave(&segment);
+                }
+                return Err(error);
+            }
+        }
+        self.next += group.len() as u64;
+        self.metrics.committed(bytes);
+        Ok(())
+    }
+
+    fn encode(&mut self, group: &[Waiting]) {
+        self.buffer.clear();
+        for (sequence, waiting) in (self.next..).zip(group) {
+            let id = DedupId {
+                node: self.settings.node,
+                incarnation: self.settings.incarnation,
+                sequence,
+            };
+            frame::append(&mut self.buffer, id, &waiting.payload);
+        }
+    }
+
+    /// The segment to write into: the present one, or a new one when that is full or in doubt.
+    fn writable(&mut self) -> Result<Segment, StoreError> {
+        if let Some(segment) = self.segment.take() {
+            if segment.length() < self.settings.segment_bytes {
+                return Ok(segment);
+            }
+            match Segment::create(&self.settings.directory, self.next) {
+                Ok(new) => {
+                    self.leave(&segment);
+                    self.engine.segment_rolled();
+                    return Ok(new);
+                }
+                Err(error) => {
+                    self.segment = Some(segment);
+                    return Err(error);
+                }
+            }
+        }
+        Segment::create(&self.settings.directory, self.next)
+    }
+
+    /// An empty one is not remembered: the next segment has its name and takes its file.
+    fn leave(&self, segment: &Segment) {
+        if segment.length() == 0 {
+            return;
+        }
+        self.shared.closed.lock().push(Closed {
+            path: segment.path().to_owned(),
+            first: segment.first(),
+            last: self.next - 1,
+            bytes: segment.length(),
+        });
+    }
+
+    fn apply(&mut self, group: Vec<Waiting>) {
+        let first = self.next - group.len() as u64;
+        let mut batches = Vec::with_capacity(group.len());
+        let mut waiters = Vec::with_capacity(group.len());
+        for (sequence, waiting) in (first..).zip(group) {
+            batches.push((sequence, waiting.batch));
+            waiters.push((sequence, waiting.done, waiting.room));
+        }
+        let applied = self.engine.apply(&batches);
+        if let Err(error) = &applied {
+            tracing::error!(%error, "the tables no longer follow the log; nothing is accepted until a restart");
+            *self.shared.failed.lock() = Some(error.clone());
+        }
+        for (sequence, done, _room) in waiters {
+            // A waiter that went away changes nothing: its batch stands.
+            let _ = done.send(applied.clone().map(|()| sequence));
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Also after a panic: nobody may wait for a thread that is gone.
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        self.shared.queue.clear();
+    }
+}
+
+fn refuse(group: Vec<Waiting>, error: &StoreError) {
+    for waiting in group {
+        let _ = waiting.done.send(Err(error.clone()));
+    }
+}

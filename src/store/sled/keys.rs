@@ -1,0 +1,249 @@
+//! Every key of the one sled tree, drawn. Integers are big-endian; times have their sign bit
+//! flipped, so that bytes sort as numbers do.
+//!
+//! ```text
+//!  +-----------+-------+----------------------------------------------------------------+
+//!  | partition | table | ...                                                            |
+//!  | u8        | u8    |                                                                |
+//!  +-----------+-------+----------------------------------------------------------------+
+//!  Partitions 0..63: a device's data stands in its own partition (design.md 7.7).
+//!    p  'd'  device 16                                        -> Device
+//!    p  'c'  device 16                                        -> Credentials
+//!    p  'v'  device 16 | scope 1                              -> scope state (revision, ...)
+//!    p  'a'  device 16 | scope 1 | key                        -> attribute
+//!    p  't'  device 16 | scope 1 | key                        -> revision of its deletion
+//!    p  'u'  device 16 | scope 1 | revision 8 | key           -> nothing (deletions by age)
+//!    p  'r'  device 16 | rpc 16                               -> RpcRecord
+//!    p  'q'  device 16 | created 8 | request id 4 | rpc 16    -> nothing (pending, oldest first)
+//!    p  'i'  device 16                                        -> first request id never reserved
+//!    p  'e'  device 16                                        -> StoredSession
+//!    p  's'  device 16                                        -> series state (sealed up to, latest)
+//!    p  'm'  device 16 | block 4                              -> block's time range (directory)
+//!    p  'b'  device 16 | block 4                              -> block
+//!  Partition 0 also holds what belongs to no device:
+//!    0  'F'  profile 16                                       -> Profile
+//!    0  'O'  operator 16                                      -> Operator
+//!    0  'S'  name                                             -> secret or setting of the node
+//!    0  'R'  token session                                    -> RevokedSession
+//!  0x80: indexes over all partitions, derived from the tables above.
+//!    80 'n'  name                                             -> device
+//!    80 'o'  created 8 | device 16                            -> profile (devices by age)
+//!    80 'p'  profile 16 | created 8 | device 16               -> nothing
+//!    80 'l'  name in lower case, escaped | created 8 | device -> profile (devices by name)
+//!    80 'k'  look-up text                                     -> device
+//!    80 'i'  credentials 16                                   -> device
+//!    80 'r'  rpc 16                                           -> device
+//!    80 'x'  expires 8 | rpc 16                               -> device (pending RPCs by due time)
+//!  0x81 'w'                                                   -> last applied sequence
+//!  0x82 key | chunk 4                                         -> part of a value too long for one record
+//! ```
+
+use crate::model::attributes::{Revision, Scope};
+use crate::model::ids::{CredentialsId, DeviceId, OperatorId, Partition, ProfileId, RpcId};
+use crate::model::rpc::RpcRecord;
+use crate::model::Millis;
+
+pub type KeyBytes = Vec<u8>;
+
+/// Where indexes over all partitions stand.
+pub const INDEX: u8 = 0x80;
+/// Prefix of the parts of long values.
+pub const CHUNK: u8 = 0x82;
+/// Last sequence whose entity changes are in the tables.
+pub const APPLIED: &[u8] = &[0x81, b'w'];
+
+const SIGN: u64 = 1 << 63;
+
+/// Times as bytes that sort alike.
+pub fn time(at: Millis) -> [u8; 8] {
+    ((at as u64) ^ SIGN).to_be_bytes()
+}
+
+fn join(parts: &[&[u8]]) -> KeyBytes {
+    parts.concat()
+}
+
+/// A table of a device: prefix of all its keys there, and the whole key where there is only one.
+pub fn of_device(table: u8, device: DeviceId) -> KeyBytes {
+    join(&[&[device.partition().0, table], device.0.as_bytes()])
+}
+
+fn of_system(table: u8, rest: &[u8]) -> KeyBytes {
+    join(&[&[Partition::SYSTEM.0, table], rest])
+}
+
+fn index(table: u8, rest: &[&[u8]]) -> KeyBytes {
+    let mut key = vec![INDEX, table];
+    rest.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+pub fn device(id: DeviceId) -> KeyBytes {
+    of_device(b'd', id)
+}
+
+pub fn credentials(device: DeviceId) -> KeyBytes {
+    of_device(b'c', device)
+}
+
+/// Prefix of one scope in one of the attribute tables `v`, `a`, `t`, `u`.
+pub fn scope(table: u8, device: DeviceId, scope: Scope) -> KeyBytes {
+    let mut key = of_device(table, device);
+    key.push(scope as u8);
+    key
+}
+
+pub fn scope_state(device: DeviceId, of: Scope) -> KeyBytes {
+    scope(b'v', device, of)
+}
+
+pub fn attribute(device: DeviceId, of: Scope, key: &str) -> KeyBytes {
+    join(&[&scope(b'a', device, of), key.as_bytes()])
+}
+
+pub fn deletion(device: DeviceId, of: Scope, key: &str) -> KeyBytes {
+    join(&[&scope(b't', device, of), key.as_bytes()])
+}
+
+pub fn deletion_by_age(device: DeviceId, of: Scope, revision: Revision, key: &str) -> KeyBytes {
+    let prefix = scope(b'u', device, of);
+    join(&[&prefix, &revision.to_be_bytes(), key.as_bytes()])
+}
+
+/// Length of [`scope`], that is where an attribute's name begins.
+pub const SCOPE_PREFIX: usize = 19;
+
+pub fn rpc(device: DeviceId, rpc: RpcId) -> KeyBytes {
+    join(&[&of_device(b'r', device), rpc.0.as_bytes()])
+}
+
+pub fn pending(record: &RpcRecord) -> KeyBytes {
+    let request = (record.request_id as u32) ^ (1 << 31);
+    join(&[
+        &of_device(b'q', record.device),
+        &time(record.order.created),
+        &request.to_be_bytes(),
+        record.order.id.0.as_bytes(),
+    ])
+}
+
+pub fn reserved_rpc_ids(device: DeviceId) -> KeyBytes {
+    of_device(b'i', device)
+}
+
+pub fn session(device: DeviceId) -> KeyBytes {
+    of_device(b'e', device)
+}
+
+pub fn series(device: DeviceId) -> KeyBytes {
+    of_device(b's', device)
+}
+
+pub fn block_range(device: DeviceId, block: u32) -> KeyBytes {
+    join(&[&of_device(b'm', device), &block.to_be_bytes()])
+}
+
+pub fn block(device: DeviceId, block: u32) -> KeyBytes {
+    join(&[&of_device(b'b', device), &block.to_be_bytes()])
+}
+
+pub fn profile(id: ProfileId) -> KeyBytes {
+    of_system(b'F', id.0.as_bytes())
+}
+
+pub fn profiles() -> KeyBytes {
+    of_system(b'F', &[])
+}
+
+pub fn operator(id: OperatorId) -> KeyBytes {
+    of_system(b'O', id.0.as_bytes())
+}
+
+pub fn operators() -> KeyBytes {
+    of_system(b'O', &[])
+}
+
+pub fn system(name: &str) -> KeyBytes {
+    of_system(b'S', name.as_bytes())
+}
+
+pub fn revoked(session: &str) -> KeyBytes {
+    of_system(b'R', session.as_bytes())
+}
+
+pub fn all_revoked() -> KeyBytes {
+    of_system(b'R', &[])
+}
+
+pub fn device_by_name(name: &str) -> KeyBytes {
+    index(b'n', &[name.as_bytes()])
+}
+
+pub fn by_age(created: Millis, device: DeviceId) -> KeyBytes {
+    index(b'o', &[&time(created), device.0.as_bytes()])
+}
+
+pub fn all_by_age() -> KeyBytes {
+    index(b'o', &[])
+}
+
+pub fn by_profile(profile: ProfileId, created: Millis, device: DeviceId) -> KeyBytes {
+    let (profile, device) = (profile.0.as_bytes(), device.0.as_bytes());
+    index(b'p', &[profile, &time(created), device])
+}
+
+pub fn all_by_profile(profile: ProfileId) -> KeyBytes {
+    index(b'p', &[profile.0.as_bytes()])
+}
+
+/// NUL bytes are escaped as 00 FF and the name ends with 00 01, so that "a" sorts before "a\0".
+pub fn by_name(name: &str, created: Millis, device: DeviceId) -> KeyBytes {
+    let mut escaped = Vec::with_capacity(name.len() + 2);
+    for byte in name.to_lowercase().bytes() {
+        escaped.push(byte);
+        if byte == 0 {
+            escaped.push(0xff);
+        }
+    }
+    escaped.extend_from_slice(&[0, 1]);
+    index(b'l', &[&escaped, &time(created), device.0.as_bytes()])
+}
+
+pub fn all_by_name() -> KeyBytes {
+    index(b'l', &[])
+}
+
+pub fn lookup(text: &str) -> KeyBytes {
+    index(b'k', &[text.as_bytes()])
+}
+
+pub fn credentials_id(id: CredentialsId) -> KeyBytes {
+    index(b'i', &[id.0.as_bytes()])
+}
+
+pub fn rpc_owner(id: RpcId) -> KeyBytes {
+    index(b'r', &[id.0.as_bytes()])
+}
+
+pub fn due(expires: Millis, id: RpcId) -> KeyBytes {
+    index(b'x', &[&time(expires), id.0.as_bytes()])
+}
+
+/// Exclusive end of the pending RPCs that are due at `now`, and the start of them all.
+pub fn due_until(now: Millis) -> (KeyBytes, KeyBytes) {
+    let end = match now.checked_add(1) {
+        Some(after) => index(b'x', &[&time(after)]),
+        None => vec![INDEX, b'x' + 1],
+    };
+    (index(b'x', &[]), end)
+}
+
+pub fn chunk(key: &[u8], number: u32) -> KeyBytes {
+    join(&[&[CHUNK], key, &number.to_be_bytes()])
+}
+
+/// The id that a key ends with.
+pub fn trailing_id(key: &[u8]) -> Option<uuid::Uuid> {
+    key.last_chunk::<16>()
+        .map(|bytes| uuid::Uuid::from_bytes(*bytes))
+}

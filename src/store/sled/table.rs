@@ -1,0 +1,98 @@
+//! Reading the one sled tree. A value too long for one record stands in chunks (see `keys`): sled
+//! puts 16 values on a page and moves pages over 128 KiB into files of their own, which cost a
+//! sync each.
+//!
+//! ```text
+//!  short value:  version 1 ... | bytes        (version below 0xF0)
+//!  long value:   0xF0 | chunks u32 le | crc32 u32 le      the bytes are in the chunks
+//! ```
+
+use super::keys;
+use crate::store::error::StoreError;
+use sled::IVec;
+
+/// Longest value in one record: 16 of them and some keys stay below 128 KiB.
+pub const LONGEST: usize = 7 << 10;
+/// First byte of the record that stands for a long value.
+pub const LONG: u8 = 0xf0;
+
+/// A value as it is read back.
+pub type Bytes = IVec;
+
+pub(super) fn failed(error: sled::Error) -> StoreError {
+    StoreError::Io(format!("sled: {error}"))
+}
+
+#[derive(Clone)]
+pub struct Table {
+    pub(super) tree: sled::Tree,
+}
+
+impl Table {
+    pub fn new(tree: sled::Tree) -> Self {
+        Self { tree }
+    }
+
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        // A long value may be replaced between its record and its chunks: look again then.
+        for _ in 0..8 {
+            let Some(value) = self.tree.get(key).map_err(failed)? else {
+                return Ok(None);
+            };
+            match long_header(&value) {
+                None => return Ok(Some(value)),
+                Some(header) => {
+                    if let Some(bytes) = self.gather(key, header)? {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+        tracing::error!("a long value cannot be put together");
+        Err(StoreError::Damaged("a long value".into()))
+    }
+
+    /// All keys with this prefix, in order, with their values; long values are put together.
+    pub fn scan(
+        &self,
+        prefix: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Result<(IVec, Bytes), StoreError>> + '_ {
+        let rows = self.tree.scan_prefix(prefix);
+        rows.filter_map(move |row| {
+            let (key, value) = match row {
+                Ok(row) => row,
+                Err(error) => return Some(Err(failed(error))),
+            };
+            if long_header(&value).is_none() {
+                return Some(Ok((key, value)));
+            }
+            // `None`: removed in the meantime.
+            let whole = self.get(&key).transpose()?;
+            Some(whole.map(|value| (key, value)))
+        })
+    }
+
+    fn gather(&self, key: &[u8], header: (u32, u32)) -> Result<Option<Bytes>, StoreError> {
+        let (chunks, crc) = header;
+        let mut bytes = Vec::new();
+        for number in 0..chunks {
+            match self.tree.get(keys::chunk(key, number)).map_err(failed)? {
+                Some(chunk) => bytes.extend_from_slice(&chunk),
+                None => return Ok(None),
+            }
+        }
+        let whole = crc32fast::hash(&bytes) == crc;
+        Ok(whole.then(|| bytes.into()))
+    }
+}
+
+/// (chunks, crc32) when the record stands for a long value.
+pub(super) fn long_header(value: &[u8]) -> Option<(u32, u32)> {
+    let (first, rest) = value.split_first()?;
+    if *first != LONG {
+        return None;
+    }
+    let (chunks, rest) = rest.split_first_chunk::<4>()?;
+    let (crc, _) = rest.split_first_chunk::<4>()?;
+    Some((u32::from_le_bytes(*chunks), u32::from_le_bytes(*crc)))
+}
