@@ -54,8 +54,8 @@ pub enum Parsed {
 
 /// The frame's payload. Errors: `BatchTooLarge`.
 pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
-    let payload = postcard::to_stdvec(batch)
-        .map_err(|e| StoreError::Io(format!("encoding a batch: {e}")))?;
+    let payload =
+        postcard::to_stdvec(batch).map_err(|e| StoreError::Io(format!("encoding a batch: {e}")))?;
     if payload.len() > MAX_BATCH {
         return Err(StoreError::BatchTooLarge {
             bytes: payload.len(),

@@ -58,7 +58,8 @@ pub fn replay(
                 continue;
             }
             if found.frames > 0 && sequence != found.last + 1 {
-                scan.damage.push((scan.at, "frames are missing before this"));
+                scan.damage
+                    .push((scan.at, "frames are missing before this"));
             }
             last = sequence;
             found.last = sequence;

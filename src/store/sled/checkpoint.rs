@@ -28,13 +28,18 @@ pub struct Parts {
     pub engine: Arc<Engine>,
     pub journal: Journal,
     pub directory: DataDirectory,
+    /// One checkpoint at a time.
+    pub running: Mutex<()>,
 }
 
 impl Parts {
     /// Seals everything, or only what is due.
     pub fn checkpoint(&self, everything: bool) -> Result<(), StoreError> {
+        let _one = self.running.lock();
         let engine = &self.engine;
-        let mut due = engine.heads.pick(|head| everything || head.since.elapsed() > OPEN);
+        let mut due = engine
+            .heads
+            .pick(|head| everything || head.since.elapsed() > OPEN);
         if let Some(target) = self.sequence_to_drop() {
             due.extend(engine.heads.pick(|head| head.first <= target));
         }

@@ -16,6 +16,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub struct DataDirectory {
     path: PathBuf,
@@ -54,9 +55,7 @@ impl DataDirectory {
             self.make_sled(cache)?;
         }
         remove_unfinished_snapshots(&path)?;
-        settings(&path, cache)
-            .open()
-            .map_err(super::table::failed)
+        open_patiently(&path, cache)
     }
 
     /// A start killed half-way leaves `sled.new` behind and nothing else.
@@ -66,9 +65,7 @@ impl DataDirectory {
             std::fs::remove_dir_all(&fresh)
                 .map_err(|e| io("removing an unfinished sled directory", e))?;
         }
-        let db = settings(&fresh, cache)
-            .open()
-            .map_err(super::table::failed)?;
+        let db = open_patiently(&fresh, cache)?;
         db.flush().map_err(super::table::failed)?;
         drop(db);
         sync_files(&fresh)?;
@@ -87,6 +84,22 @@ impl DataDirectory {
             sync_files(&blobs)?;
         }
         Ok(())
+    }
+}
+
+/// Threads of a sled just dropped in this process may hold its file a moment longer. Nobody else
+/// can: the directory's lock is ours.
+fn open_patiently(path: &Path, cache: u64) -> Result<sled::Db, StoreError> {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        match settings(path, cache).open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("acquire lock") && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.map_err(super::table::failed),
+        }
     }
 }
 

@@ -78,6 +78,12 @@ impl Engine {
         })
     }
 
+    /// Nothing changes while this is held.
+    #[cfg(test)]
+    pub fn pause(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.turn.lock()
+    }
+
     pub fn applied(&self) -> LogSequence {
         self.applied.load(Ordering::Acquire)
     }

@@ -53,10 +53,6 @@ impl Heads {
         length
     }
 
-    pub fn has(&self, device: DeviceId) -> bool {
-        self.shard(device).read().contains_key(&device)
-    }
-
     /// The device's rows with the sequence of the last change in them.
     pub fn sealable(&self, device: DeviceId) -> Option<(Rows, LogSequence)> {
         let shard = self.shard(device).read();

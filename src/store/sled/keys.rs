@@ -17,6 +17,7 @@
 //!    p  'q'  device 16 | created 8 | request id 4 | rpc 16    -> nothing (pending, oldest first)
 //!    p  'i'  device 16                                        -> first request id never reserved
 //!    p  'e'  device 16                                        -> StoredSession
+//!    p  'l'  device 16                                        -> poll cursor
 //!    p  's'  device 16                                        -> series state (sealed up to, latest)
 //!    p  'm'  device 16 | block 4                              -> block's time range (directory)
 //!    p  'b'  device 16 | block 4                              -> block
@@ -133,6 +134,10 @@ pub fn reserved_rpc_ids(device: DeviceId) -> KeyBytes {
 
 pub fn session(device: DeviceId) -> KeyBytes {
     of_device(b'e', device)
+}
+
+pub fn poll_cursor(device: DeviceId) -> KeyBytes {
+    of_device(b'l', device)
 }
 
 pub fn series(device: DeviceId) -> KeyBytes {

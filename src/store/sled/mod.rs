@@ -41,6 +41,9 @@ pub struct SledStore {
     // Stopped before the parts go.
     checkpointer: Arc<Checkpointer>,
     parts: Arc<Parts>,
+    /// Set by tests: `close` only copies the directory here, as a kill would leave it.
+    #[cfg(test)]
+    killed_into: Option<std::path::PathBuf>,
 }
 
 impl SledStore {
@@ -78,11 +81,14 @@ impl SledStore {
             engine,
             journal,
             directory,
+            running: Default::default(),
         });
         let checkpointer = Arc::new(Checkpointer::start(parts.clone())?);
         Ok(Self {
             checkpointer,
             parts,
+            #[cfg(test)]
+            killed_into: None,
         })
     }
 
@@ -113,6 +119,10 @@ impl Log for SledStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if let Some(image) = &self.killed_into {
+            return tests::copy_as_a_kill_leaves_it(&self.parts, image);
+        }
         let parts = self.parts.clone();
         let checkpointer = self.checkpointer.clone();
         let (done, answer) = oneshot::channel();

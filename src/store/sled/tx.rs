@@ -23,10 +23,6 @@ impl<'a> Tx<'a> {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         match self.pending.get(key) {
             Some(value) => Ok(value.as_deref().map(Bytes::from)),

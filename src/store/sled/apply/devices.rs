@@ -25,6 +25,7 @@ pub fn delete(tx: &mut Tx<'_>, device: DeviceId) -> Result<(), StoreError> {
     rpcs::delete_all(tx, device)?;
     tx.remove(keys::device(device));
     tx.remove(keys::session(device));
+    tx.remove(keys::poll_cursor(device));
     tx.remove(keys::reserved_rpc_ids(device));
     for table in *b"vatu" {
         tx.remove_all(&keys::of_device(table, device))?;

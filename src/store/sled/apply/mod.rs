@@ -39,6 +39,10 @@ pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
             tx.put_record(keys::reserved_rpc_ids(*device), upto)
         }
         Change::SessionPut { device, session } => tx.put_record(keys::session(*device), session),
+        Change::PollCursor {
+            device,
+            acknowledged,
+        } => tx.put_record(keys::poll_cursor(*device), acknowledged),
         Change::SessionDelete(device) => {
             tx.remove(keys::session(*device));
             Ok(())

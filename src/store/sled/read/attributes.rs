@@ -57,7 +57,10 @@ impl AttributeStore for SledStore {
         changed.retain(|one| one.revision > since && deleted.binary_search(&one.key).is_err());
         Ok(AttributeChanges {
             revision: state.revision,
-            updated: changed.into_iter().map(|one| (one.key, one.value)).collect(),
+            updated: changed
+                .into_iter()
+                .map(|one| (one.key, one.value))
+                .collect(),
             deleted,
             truncated: since < state.forgotten,
         })
@@ -81,12 +84,7 @@ impl SledStore {
         Ok(found)
     }
 
-    fn deleted_since(
-        &self,
-        device: DeviceId,
-        scope: Scope,
-        since: Revision,
-    ) -> Result<Vec<Key>> {
+    fn deleted_since(&self, device: DeviceId, scope: Scope, since: Revision) -> Result<Vec<Key>> {
         let prefix = keys::scope(b't', device, scope);
         let mut found = Vec::new();
         for row in self.engine().table.scan(&prefix) {

@@ -104,7 +104,11 @@ impl SledStore {
         let mut types = BTreeMap::new();
         if page.sort == SortBy::Type {
             let profiles: Vec<Profile> = self.read_all("profile", &keys::profiles())?;
-            types.extend(profiles.into_iter().map(|profile| (profile.id, profile.name)));
+            types.extend(
+                profiles
+                    .into_iter()
+                    .map(|profile| (profile.id, profile.name)),
+            );
         }
         let type_of = |id: ProfileId| types.get(&id).cloned();
         Ok(paging::page_of_devices(devices, type_of, page))

@@ -31,8 +31,7 @@ impl OperatorStore for SledStore {
     }
 
     async fn revoked_sessions(&self, now: Millis) -> Result<Vec<RevokedSession>> {
-        let mut revoked: Vec<RevokedSession> =
-            self.read_all("revoked", &keys::all_revoked())?;
+        let mut revoked: Vec<RevokedSession> = self.read_all("revoked", &keys::all_revoked())?;
         revoked.retain(|record| record.until >= now);
         Ok(revoked)
     }

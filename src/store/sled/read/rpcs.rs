@@ -1,6 +1,7 @@
 //! RPC records and persistent sessions.
 
 use super::super::{keys, table::failed, SledStore};
+use crate::model::attributes::Revision;
 use crate::model::ids::{DeviceId, RpcId};
 use crate::model::query::{Page, PageRequest};
 use crate::model::rpc::{RpcRecord, RpcState};
@@ -40,8 +41,7 @@ impl RpcStore for SledStore {
         state: Option<RpcState>,
         page: &PageRequest,
     ) -> Result<Page<RpcRecord>> {
-        let mut records: Vec<RpcRecord> =
-            self.read_all("rpc", &keys::of_device(b'r', device))?;
+        let mut records: Vec<RpcRecord> = self.read_all("rpc", &keys::of_device(b'r', device))?;
         records.retain(|record| state.is_none_or(|state| record.state == state));
         Ok(paging::page_of_rpcs(records, page))
     }
@@ -68,5 +68,9 @@ impl RpcStore for SledStore {
 impl SessionStore for SledStore {
     async fn session(&self, device: DeviceId) -> Result<Option<StoredSession>> {
         self.read("session", &keys::session(device))
+    }
+
+    async fn poll_cursor(&self, device: DeviceId) -> Result<Option<Revision>> {
+        self.read("poll cursor", &keys::poll_cursor(device))
     }
 }

@@ -58,14 +58,20 @@ impl TimeseriesStore for SledStore {
         if query.limit == 0 {
             return Ok(points);
         }
-        self.walk(device, key, query.order, query.range.clone(), |ts, value| {
-            points.push(Point { ts, value });
-            if points.len() < query.limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
+        self.walk(
+            device,
+            key,
+            query.order,
+            query.range.clone(),
+            |ts, value| {
+                points.push(Point { ts, value });
+                if points.len() < query.limit {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         Ok(points)
     }
 

@@ -60,13 +60,9 @@ impl SeriesState {
         tx.put_record(keys::series(device), self)
     }
 
-    pub fn find(&self, key: &str) -> Option<&Latest> {
-        let at = self.place(key).ok()?;
-        self.latest.get(at)?.1.as_ref()
-    }
-
     pub fn place(&self, key: &str) -> Result<usize, usize> {
-        self.latest.binary_search_by(|(held, _)| held.as_str().cmp(key))
+        self.latest
+            .binary_search_by(|(held, _)| held.as_str().cmp(key))
     }
 
     /// Takes the rows' values where they are later: highest (time, origin), the last among equals.
