@@ -1,1 +1,217 @@
 //! The wiring: opens the store, starts the registry, then the doors; stops in reverse.
+
+use crate::api::{self, ApiState};
+use crate::auth::{Auth, GeneratedPassword};
+use crate::config::Config;
+use crate::observability::{health, Metrics};
+use crate::registry::Registry;
+use crate::store::sled::SledStore;
+use crate::store::{SharedStore, StoreError};
+use crate::transport::{http, mqtt};
+use actix_web::web::ServiceConfig;
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+/// Sockets that are bound but not yet served; a test brings its own with port 0.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    pub http: Option<TcpListener>,
+    pub mqtt: Option<TcpListener>,
+}
+
+/// Why the platform cannot start: one line for whoever started it.
+#[derive(Debug)]
+pub enum AppError {
+    Bind {
+        door: &'static str,
+        address: String,
+        why: std::io::Error,
+    },
+    Serve {
+        door: &'static str,
+        why: std::io::Error,
+    },
+    Store(StoreError),
+}
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppError::Bind { door, address, why } => {
+                write!(
+                    f,
+                    "cannot open the {door} door: `{door}.bind` = {address}: {why}"
+                )
+            }
+            AppError::Serve { door, why } => write!(f, "cannot serve the {door} door: {why}"),
+            AppError::Store(error) => write!(f, "cannot open the store: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AppError {}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        AppError::Store(error)
+    }
+}
+
+impl Listeners {
+    /// Binds what the configuration enables.
+    pub fn bind(config: &Config) -> Result<Self, AppError> {
+        let bind = |door, enabled: bool, address: &str| {
+            enabled
+                .then(|| TcpListener::bind(address))
+                .transpose()
+                .map_err(|why| AppError::Bind {
+                    door,
+                    address: address.to_owned(),
+                    why,
+                })
+        };
+        Ok(Self {
+            http: bind("http", config.http.enabled, &config.http.bind)?,
+            mqtt: bind("mqtt", config.mqtt.enabled, &config.mqtt.bind)?,
+        })
+    }
+}
+
+/// The running platform. Stop it with [`App::stop`]; dropping it is as safe as a kill.
+pub struct App {
+    store: SharedStore,
+    registry: Registry,
+    metrics: Metrics,
+    http: Option<http::Door>,
+    mqtt: Option<mqtt::Door>,
+    generated: Option<GeneratedPassword>,
+}
+
+impl App {
+    /// Opens the data directory of the configuration and serves the listeners. Must run inside an
+    /// actix `System`. Errors: data directory (locked, damaged, unreadable), doors.
+    pub async fn start(config: Config, listeners: Listeners) -> Result<App, AppError> {
+        let metrics = Metrics::new();
+        let store = SledStore::open(&config.store, metrics.clone())?;
+        Self::start_on(Arc::new(store), metrics, config, listeners).await
+    }
+
+    /// The same on a store that is already open: tests bring the memory engine.
+    pub async fn start_on(
+        store: SharedStore,
+        metrics: Metrics,
+        config: Config,
+        listeners: Listeners,
+    ) -> Result<App, AppError> {
+        let (auth, generated) = Auth::open(config.admin.clone(), store.clone()).await?;
+        let registry = Registry::start(
+            config.registry.clone(),
+            config.device.clone(),
+            store.clone(),
+            auth.clone(),
+            metrics.clone(),
+        );
+        let mut app = App {
+            store,
+            registry,
+            metrics,
+            http: None,
+            mqtt: None,
+            generated,
+        };
+        app.open_doors(config, auth, listeners)?;
+        Ok(app)
+    }
+
+    fn open_doors(
+        &mut self,
+        config: Config,
+        auth: Auth,
+        listeners: Listeners,
+    ) -> Result<(), AppError> {
+        let serve = |door| move |why| AppError::Serve { door, why };
+        if let Some(listener) = listeners.mqtt {
+            let door = mqtt::start(
+                config.mqtt.clone(),
+                config.payload.clone(),
+                self.registry.clone(),
+                self.metrics.clone(),
+                listener,
+            );
+            self.mqtt = Some(door.map_err(serve("mqtt"))?);
+        }
+        if let Some(listener) = listeners.http {
+            let mount = self.routes(&config, auth);
+            let door = http::start(
+                config.http,
+                config.payload,
+                self.registry.clone(),
+                self.metrics.clone(),
+                listener,
+                mount,
+            );
+            self.http = Some(door.map_err(serve("http"))?);
+        }
+        Ok(())
+    }
+
+    /// What other rooms mount on the HTTP door.
+    fn routes(
+        &self,
+        config: &Config,
+        auth: Auth,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+        let state = ApiState {
+            config: config.api.clone(),
+            payload: config.payload.clone(),
+            rpc_retries: config.device.rpc_retries,
+            store: self.store.clone(),
+            auth,
+            registry: self.registry.clone(),
+            metrics: self.metrics.clone(),
+        };
+        let (metrics, store) = (self.metrics.clone(), self.store.clone());
+        move |service| {
+            let store = store.clone();
+            let ready: health::Ready = Arc::new(move || store.health().map_err(|e| e.to_string()));
+            health::configure(service, metrics.clone(), ready);
+            api::configure(service, state.clone());
+        }
+    }
+
+    /// The administrator's password, if this was the first start. Given out once.
+    pub fn take_generated_password(&mut self) -> Option<GeneratedPassword> {
+        self.generated.take()
+    }
+
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(http::Door::address)
+    }
+
+    pub fn mqtt_address(&self) -> Option<SocketAddr> {
+        self.mqtt.as_ref().map(mqtt::Door::local_addr)
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// Orderly end: no new connections, sessions told why, last commits, store flushed.
+    /// Errors: the last flush failed; what was acknowledged is in the journal all the same.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        // MQTT clients hear why (0x8B) before their actors go; HTTP polls are answered by the actors' end.
+        if let Some(mqtt) = self.mqtt {
+            mqtt.stop().await;
+        }
+        self.registry.stop().await;
+        if let Some(http) = self.http {
+            http.stop().await;
+        }
+        self.store.close().await
+    }
+}
