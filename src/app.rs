@@ -81,6 +81,7 @@ impl Listeners {
 /// The running platform. Stop it with [`App::stop`]; dropping it is as safe as a kill.
 pub struct App {
     store: SharedStore,
+    auth: Auth,
     registry: Registry,
     metrics: Metrics,
     http: Option<http::Door>,
@@ -114,22 +115,18 @@ impl App {
         );
         let mut app = App {
             store,
+            auth,
             registry,
             metrics,
             http: None,
             mqtt: None,
             generated,
         };
-        app.open_doors(config, auth, listeners)?;
+        app.open_doors(config, listeners)?;
         Ok(app)
     }
 
-    fn open_doors(
-        &mut self,
-        config: Config,
-        auth: Auth,
-        listeners: Listeners,
-    ) -> Result<(), AppError> {
+    fn open_doors(&mut self, config: Config, listeners: Listeners) -> Result<(), AppError> {
         let serve = |door| move |why| AppError::Serve { door, why };
         if let Some(listener) = listeners.mqtt {
             let door = mqtt::start(
@@ -142,7 +139,7 @@ impl App {
             self.mqtt = Some(door.map_err(serve("mqtt"))?);
         }
         if let Some(listener) = listeners.http {
-            let mount = self.routes(&config, auth);
+            let mount = self.routes(&config);
             let door = http::start(
                 config.http,
                 config.payload,
@@ -157,17 +154,13 @@ impl App {
     }
 
     /// What other rooms mount on the HTTP door.
-    fn routes(
-        &self,
-        config: &Config,
-        auth: Auth,
-    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    fn routes(&self, config: &Config) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
         let state = ApiState {
             config: config.api.clone(),
             payload: config.payload.clone(),
             rpc_retries: config.device.rpc_retries,
             store: self.store.clone(),
-            auth,
+            auth: self.auth.clone(),
             registry: self.registry.clone(),
             metrics: self.metrics.clone(),
         };
@@ -183,6 +176,11 @@ impl App {
     /// The administrator's password, if this was the first start. Given out once.
     pub fn take_generated_password(&mut self) -> Option<GeneratedPassword> {
         self.generated.take()
+    }
+
+    /// The generated password has been shown to a person: from now on it stays the one.
+    pub async fn password_was_shown(&self) -> Result<(), StoreError> {
+        self.auth.password_was_shown().await
     }
 
     pub fn http_address(&self) -> Option<SocketAddr> {
@@ -204,7 +202,10 @@ impl App {
     /// Orderly end: no new connections, sessions told why, last commits, store flushed.
     /// Errors: the last flush failed; what was acknowledged is in the journal all the same.
     pub async fn stop(self) -> Result<(), StoreError> {
-        // MQTT clients hear why (0x8B) before their actors go; HTTP polls are answered by the actors' end.
+        if let Some(http) = &self.http {
+            http.pause().await;
+        }
+        // MQTT clients hear why (0x8B) before their actors go; the actors' end answers the polls.
         if let Some(mqtt) = self.mqtt {
             mqtt.stop().await;
         }

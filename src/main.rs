@@ -82,7 +82,7 @@ async fn run(config: Config) -> Result<(), String> {
     let mut app = App::start(config, listeners)
         .await
         .map_err(|error| error.to_string())?;
-    announce(&mut app);
+    announce(&mut app).await?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
@@ -93,7 +93,7 @@ async fn run(config: Config) -> Result<(), String> {
 }
 
 /// Says on standard output where the doors are and, once in a data directory's life, the password.
-fn announce(app: &mut App) {
+async fn announce(app: &mut App) -> Result<(), String> {
     if let Some(address) = app.http_address() {
         println!("HTTP  (devices, operators)  http://{address}");
     }
@@ -103,6 +103,10 @@ fn announce(app: &mut App) {
     if let Some(first) = app.take_generated_password() {
         println!("First start. Administrator: {}", first.username);
         println!("Password (shown only now):  {}", first.password.as_str());
+        app.password_was_shown()
+            .await
+            .map_err(|error| error.to_string())?;
     }
     println!("ready");
+    Ok(())
 }

@@ -3,17 +3,31 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Serves for ever; runs as a process of its own, like the peers.
+/// Serves for ever, a thread a core; runs as a process of its own, like the peers.
 pub fn serve(port: u16) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("bind");
+    listener.set_nonblocking(true).expect("nonblocking");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads: Vec<_> = (0..cores)
+        .map(|_| listener.try_clone().expect("a second handle"))
+        .map(|listener| std::thread::spawn(move || accept(listener)))
+        .collect();
+    for thread in threads {
+        thread.join().expect("echo");
+    }
+}
+
+fn accept(listener: std::net::TcpListener) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("runtime");
-    runtime.block_on(async {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("bind");
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let listener = TcpListener::from_std(listener).expect("listener");
         loop {
             let (socket, _) = listener.accept().await.expect("accept");
-            tokio::spawn(answer(socket));
+            tokio::task::spawn_local(answer(socket));
         }
     });
 }

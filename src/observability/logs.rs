@@ -1,6 +1,7 @@
 //! Structured logs through `tracing`, to standard error: a human form and one JSON object a line.
 
 use super::config::{Config, Format};
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Installs the process-wide subscriber. `RUST_LOG`, when set, wins over `log.level`.
@@ -15,6 +16,8 @@ pub fn install(config: &Config) -> Result<(), String> {
         EnvFilter::try_new(text).map_err(|error| format!("log filter `{text}`: {error}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for people; a file or a collector gets plain text.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.format {
         Format::Human => builder.try_init(),
