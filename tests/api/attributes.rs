@@ -7,7 +7,10 @@ fn values(answer: &Value) -> Vec<(String, Value)> {
     let rows = answer.as_array().expect("a list").iter();
     rows.map(|row| {
         assert!(row["lastUpdateTs"].as_i64().unwrap() > 1_700_000_000_000);
-        (row["key"].as_str().unwrap().to_owned(), row["value"].clone())
+        (
+            row["key"].as_str().unwrap().to_owned(),
+            row["value"].clone(),
+        )
     })
     .collect()
 }
@@ -18,17 +21,28 @@ fn attributes_are_typed_and_kept_apart_by_scope() {
     let device = api.create_device("a");
     let server = json!({"a": 42, "d": 42.0, "s": "x", "b": false, "j": {"z": 1, "a": [2]}});
     ok_empty(api.post(&api.plugin(&device, "SERVER_SCOPE"), &server));
-    ok_empty(api.post(&api.plugin(&device, "attributes/SHARED_SCOPE"), &json!({"a": 1})));
+    ok_empty(api.post(
+        &api.plugin(&device, "attributes/SHARED_SCOPE"),
+        &json!({"a": 1}),
+    ));
     let short = format!("/api/plugins/telemetry/{}/SHARED_SCOPE", device.id);
     ok_empty(api.post(&short, &json!({"c": 2})));
 
-    let text = api.get(&api.plugin(&device, "values/attributes/SERVER_SCOPE?keys=d,j")).text;
+    let text = api
+        .get(&api.plugin(&device, "values/attributes/SERVER_SCOPE?keys=d,j"))
+        .text;
     assert!(text.contains(r#""value":42.0"#), "{text}");
     assert!(text.contains(r#""value":{"z":1,"a":[2]}"#), "{text}");
     let shared = ok(api.get(&api.plugin(&device, "values/attributes/SHARED_SCOPE")));
-    assert_eq!(values(&shared), [("a".into(), json!(1)), ("c".into(), json!(2))]);
+    assert_eq!(
+        values(&shared),
+        [("a".into(), json!(1)), ("c".into(), json!(2))]
+    );
     let both = ok(api.get(&api.plugin(&device, "values/attributes?keys=a")));
-    assert_eq!(values(&both), [("a".into(), json!(1)), ("a".into(), json!(42))]);
+    assert_eq!(
+        values(&both),
+        [("a".into(), json!(1)), ("a".into(), json!(42))]
+    );
     let none = ok(api.get(&api.plugin(&device, "values/attributes/CLIENT_SCOPE")));
     assert_eq!(none, json!([]));
 
@@ -36,7 +50,10 @@ fn attributes_are_typed_and_kept_apart_by_scope() {
     assert_eq!(keys, json!(["a", "c"]));
     let keys = ok(api.get(&api.plugin(&device, "keys/attributes")));
     for key in ["a", "active", "b", "c", "d", "j", "s"] {
-        assert!(keys.as_array().unwrap().contains(&json!(key)), "{key} in {keys}");
+        assert!(
+            keys.as_array().unwrap().contains(&json!(key)),
+            "{key} in {keys}"
+        );
     }
 }
 
@@ -45,7 +62,10 @@ fn attributes_are_deleted_in_every_scope_and_path_form() {
     let api = start();
     let device = api.create_device("a");
     for scope in ["SERVER_SCOPE", "SHARED_SCOPE"] {
-        ok_empty(api.post(&api.plugin(&device, scope), &json!({"a": 1, "b": 2, "c,d": 3})));
+        ok_empty(api.post(
+            &api.plugin(&device, scope),
+            &json!({"a": 1, "b": 2, "c,d": 3}),
+        ));
     }
     ok_empty(api.delete(&api.plugin(&device, "SERVER_SCOPE?keys=a,none")));
     ok_empty(api.delete(&api.plugin(&device, "SERVER_SCOPE?key=c%2Cd")));
@@ -53,10 +73,21 @@ fn attributes_are_deleted_in_every_scope_and_path_form() {
     ok_empty(api.delete(&short));
     ok_empty(api.delete(&api.plugin(&device, "CLIENT_SCOPE?keys=a")));
     let keys = |scope: &str| ok(api.get(&api.plugin(&device, &format!("keys/attributes/{scope}"))));
-    assert!(!keys("SERVER_SCOPE").as_array().unwrap().contains(&json!("a")));
-    assert!(keys("SERVER_SCOPE").as_array().unwrap().contains(&json!("b")));
+    assert!(!keys("SERVER_SCOPE")
+        .as_array()
+        .unwrap()
+        .contains(&json!("a")));
+    assert!(keys("SERVER_SCOPE")
+        .as_array()
+        .unwrap()
+        .contains(&json!("b")));
     assert_eq!(keys("SHARED_SCOPE"), json!(["a", "c,d"]));
-    assert_error(&api.delete(&api.plugin(&device, "SERVER_SCOPE")), 400, 31, "Empty keys: []");
+    assert_error(
+        &api.delete(&api.plugin(&device, "SERVER_SCOPE")),
+        400,
+        31,
+        "Empty keys: []",
+    );
 }
 
 #[test]
@@ -73,7 +104,11 @@ fn what_is_wrong_with_attributes_is_said_in_thingsboards_words() {
             ("SERVER_SCOPE", "{", "Invalid JSON"),
             ("SERVER_SCOPE", "[1]", "Request is not a JSON object"),
             ("SERVER_SCOPE", "5", "Request is not a JSON object"),
-            ("SERVER_SCOPE", "{}", "No attributes data found in request body!"),
+            (
+                "SERVER_SCOPE",
+                "{}",
+                "No attributes data found in request body!",
+            ),
             ("SERVER_SCOPE", r#"{" ":1}"#, "Key cannot be blank"),
             ("SERVER_SCOPE", r#"{"a":null}"#, "null is no value"),
         ] {
@@ -118,6 +153,11 @@ fn entities_that_are_none_are_refused() {
             api.call(method, &path, r#"{"a":1}"#)
         };
         assert_error(&call("x"), 400, 31, "Invalid UUID");
-        assert_error(&call(NOBODY), 404, 32, "Device with requested id wasn't found!");
+        assert_error(
+            &call(NOBODY),
+            404,
+            32,
+            "Device with requested id wasn't found!",
+        );
     }
 }

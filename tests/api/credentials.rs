@@ -56,14 +56,46 @@ fn what_is_wrong_with_credentials_is_said_in_thingsboards_words() {
     };
     let basic = |value: &str| json!({"credentialsType": "MQTT_BASIC", "credentialsValue": value});
     let cases = [
-        (json!({"credentialsId": "taken"}), 400, "Specified credentials are already registered!"),
-        (json!({"credentialsType": null}), 400, "Device credentials type should be specified"),
-        (json!({"credentialsType": "KEY"}), 400, "Unknown device credentials type"),
-        (json!({"credentialsId": ""}), 400, "Device credentials id should be specified"),
-        (basic("{}"), 400, "Both mqtt client id and user name are empty!"),
-        (basic(r#"{"clientId":"c","password":"p"}"#), 400, "Password cannot be specified along with client id"),
-        (basic("nonsense"), 400, "Invalid credentials body for simple mqtt credentials!"),
-        (json!({"id": {"id": NOBODY}}), 400, "Unable to update non-existent device credentials!"),
+        (
+            json!({"credentialsId": "taken"}),
+            400,
+            "Specified credentials are already registered!",
+        ),
+        (
+            json!({"credentialsType": null}),
+            400,
+            "Device credentials type should be specified",
+        ),
+        (
+            json!({"credentialsType": "KEY"}),
+            400,
+            "Unknown device credentials type",
+        ),
+        (
+            json!({"credentialsId": ""}),
+            400,
+            "Device credentials id should be specified",
+        ),
+        (
+            basic("{}"),
+            400,
+            "Both mqtt client id and user name are empty!",
+        ),
+        (
+            basic(r#"{"clientId":"c","password":"p"}"#),
+            400,
+            "Password cannot be specified along with client id",
+        ),
+        (
+            basic("nonsense"),
+            400,
+            "Invalid credentials body for simple mqtt credentials!",
+        ),
+        (
+            json!({"id": {"id": NOBODY}}),
+            400,
+            "Unable to update non-existent device credentials!",
+        ),
         (json!({"deviceId": {"id": "x"}}), 400, "Invalid UUID"),
         (json!({"deviceId": null}), 400, "Invalid request body"),
     ];

@@ -40,7 +40,12 @@ fn the_token_of_a_new_device_can_be_chosen() {
     let credentials = ok(api.get(&format!("/api/device/{id}/credentials")));
     assert_eq!(credentials["credentialsId"], "tok-1");
     let taken = api.post("/api/device?accessToken=tok-1", &json!({"name": "b"}));
-    assert_error(&taken, 400, 31, "Specified credentials are already registered!");
+    assert_error(
+        &taken,
+        400,
+        31,
+        "Specified credentials are already registered!",
+    );
 }
 
 #[test]
@@ -50,7 +55,10 @@ fn what_is_wrong_with_a_new_device_is_said_in_thingsboards_words() {
     let cases = [
         (json!({}), "Device name should be specified!"),
         (json!({"name": "  "}), "Device name should be specified!"),
-        (json!({"name": "pump-7"}), "Device with such name already exists!"),
+        (
+            json!({"name": "pump-7"}),
+            "Device with such name already exists!",
+        ),
         (
             json!({"name": "b", "deviceProfileId": {"entityType": "DEVICE_PROFILE", "id": NOBODY}}),
             "Device is referencing non existing device profile!",
@@ -78,8 +86,14 @@ fn a_taken_name_is_made_unique_when_asked() {
     let name = random["name"].as_str().unwrap();
     assert!(name.starts_with("pump_") && name.len() > 5, "{name}");
     let path = format!("{path}&uniquifySeparator=-&uniquifyStrategy=INCREMENTAL");
-    assert_eq!(ok(api.post(&path, &json!({"name": "pump"})))["name"], "pump-1");
-    assert_eq!(ok(api.post(&path, &json!({"name": "pump"})))["name"], "pump-2");
+    assert_eq!(
+        ok(api.post(&path, &json!({"name": "pump"})))["name"],
+        "pump-1"
+    );
+    assert_eq!(
+        ok(api.post(&path, &json!({"name": "pump"})))["name"],
+        "pump-2"
+    );
 }
 
 #[test]
@@ -93,9 +107,17 @@ fn an_update_raises_the_version_and_a_stale_one_is_409() {
     assert_eq!(saved["label"], "cellar");
     assert_eq!(saved["id"], made["id"]);
     assert!(saved["version"].as_u64() > made["version"].as_u64());
-    assert_eq!(saved["additionalInfo"].to_string(), r#"{"gateway":true,"z":1,"a":2}"#);
+    assert_eq!(
+        saved["additionalInfo"].to_string(),
+        r#"{"gateway":true,"z":1,"a":2}"#
+    );
 
-    assert_error(&api.post("/api/device", &changed), 409, 35, "changed by someone else");
+    assert_error(
+        &api.post("/api/device", &changed),
+        409,
+        35,
+        "changed by someone else",
+    );
     let unknown = json!({"id": {"id": NOBODY, "entityType": "DEVICE"}, "name": "b"});
     assert_error(&api.post("/api/device", &unknown), 404, 32, "is not found");
     let token = api.post("/api/device?accessToken=x", &saved);
@@ -130,7 +152,12 @@ fn a_device_comes_with_credentials_of_any_kind_in_one_call() {
     assert_eq!(credentials["credentialsId"], "tok-2");
     let missing = json!({"device": {"name": "b"}, "credentials": {}});
     let answer = api.post("/api/device-with-credentials", &missing);
-    assert_error(&answer, 400, 31, "Device credentials type should be specified");
+    assert_error(
+        &answer,
+        400,
+        31,
+        "Device credentials type should be specified",
+    );
     let unknown = json!({"device": {"name": "b"}, "credentials": {"credentialsType": "X"}});
     let answer = api.post("/api/device-with-credentials", &unknown);
     assert_error(&answer, 400, 31, "Unknown device credentials type");
@@ -173,12 +200,18 @@ fn a_disabled_device_says_so_until_it_is_enabled() {
     let api = start();
     let device = api.create_device("a");
     let path = format!("/api/device/{}", device.id);
-    assert_eq!(ok(api.call("POST", &format!("{path}/disable"), ""))["disabled"], true);
+    assert_eq!(
+        ok(api.call("POST", &format!("{path}/disable"), ""))["disabled"],
+        true
+    );
     assert_eq!(ok(api.get(&path))["disabled"], true);
     // A tool that does not know the field leaves it alone.
     let update = json!({"id": {"id": device.id}, "name": "a", "label": "x"});
     assert_eq!(ok(api.post("/api/device", &update))["disabled"], true);
-    assert_eq!(ok(api.call("POST", &format!("{path}/enable"), ""))["disabled"], false);
+    assert_eq!(
+        ok(api.call("POST", &format!("{path}/enable"), ""))["disabled"],
+        false
+    );
     assert_eq!(ok(api.get(&path))["disabled"], false);
 }
 

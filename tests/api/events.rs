@@ -8,7 +8,8 @@ use serde_json::{json, Value};
 fn kinds(api: &Api, device: &str) -> Vec<String> {
     let rows = ok(api.get(&format!("/api/device/{device}/events")));
     let rows = rows.as_array().expect("a list").iter();
-    rows.map(|row| row["kind"].as_str().expect("kind").to_owned()).collect()
+    rows.map(|row| row["kind"].as_str().expect("kind").to_owned())
+        .collect()
 }
 
 #[test]
@@ -22,7 +23,11 @@ fn a_disabled_device_loses_its_session_at_once_and_gets_none_until_enabled() {
     let refused = api.connect(&device.token).map(|_| ());
     assert_eq!(refused, Err(Reason::DeviceDisabled));
     let rows = ok(api.get(&format!("{path}/events")));
-    let refusal = rows.as_array().unwrap().iter().find(|row| row["kind"] == "refused");
+    let refusal = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["kind"] == "refused");
     let refusal = refusal.expect("a row that says why");
     assert_eq!(refusal["reason"], "device_disabled");
     assert_eq!(refusal["transport"], "mqtt");
@@ -40,7 +45,10 @@ fn new_credentials_end_the_session_and_the_same_ones_do_not() {
     // Still there: it hears of a shared attribute.
     ok_empty(api.post(&api.plugin(&device, "SHARED_SCOPE"), &json!({"a": 1})));
     let heard = session.hear().body;
-    assert!(matches!(heard, DownlinkBody::AttributesChanged { .. }), "{heard:?}");
+    assert!(
+        matches!(heard, DownlinkBody::AttributesChanged { .. }),
+        "{heard:?}"
+    );
 
     record["credentialsId"] = json!("tok-2");
     ok(api.post("/api/device/credentials", &record));
@@ -66,8 +74,14 @@ fn shared_changes_reach_the_device_and_server_ones_do_not() {
     let device = api.create_device("a");
     let mut session = api.connect(&device.token).expect("a session");
     ok_empty(api.post(&api.plugin(&device, "SERVER_SCOPE"), &json!({"s": 1})));
-    ok_empty(api.post(&api.plugin(&device, "SHARED_SCOPE"), &json!({"a": 1, "b": "x"})));
-    let DownlinkBody::AttributesChanged { updated, deleted, .. } = session.hear().body else {
+    ok_empty(api.post(
+        &api.plugin(&device, "SHARED_SCOPE"),
+        &json!({"a": 1, "b": "x"}),
+    ));
+    let DownlinkBody::AttributesChanged {
+        updated, deleted, ..
+    } = session.hear().body
+    else {
         panic!("no attributes");
     };
     let keys: Vec<&str> = updated.iter().map(|(key, _)| key.as_str()).collect();
@@ -79,11 +93,17 @@ fn the_stream_tells_newest_first_what_happened_and_takes_a_limit() {
     let api = start();
     let device = api.create_device("a");
     assert_eq!(kinds(&api, &device.id), Vec::<String>::new());
-    ok_empty(api.post(&api.plugin(&device, "timeseries/ANY"), &json!({"t": 1, "h": 2})));
+    ok_empty(api.post(
+        &api.plugin(&device, "timeseries/ANY"),
+        &json!({"t": 1, "h": 2}),
+    ));
     ok_empty(api.post(&api.plugin(&device, "SHARED_SCOPE"), &json!({"a": 1})));
     ok_empty(api.delete(&api.plugin(&device, "SHARED_SCOPE?keys=a")));
     let told = kinds(&api, &device.id);
-    assert_eq!(told, ["attributes_deleted", "attributes_saved", "telemetry_saved"]);
+    assert_eq!(
+        told,
+        ["attributes_deleted", "attributes_saved", "telemetry_saved"]
+    );
     let rows = ok(api.get(&format!("/api/device/{}/events?limit=1", device.id)));
     assert_eq!(rows.as_array().unwrap().len(), 1);
     let row = &rows[0];

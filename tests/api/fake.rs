@@ -63,9 +63,8 @@ impl Fake {
 
     /// The next message of the platform.
     pub fn hear(&mut self) -> Downlink {
-        let next = async {
-            tokio::time::timeout(Duration::from_secs(20), self.downlinks.recv()).await
-        };
+        let next =
+            async { tokio::time::timeout(Duration::from_secs(20), self.downlinks.recv()).await };
         let heard = self.runtime.block_on(next);
         heard.expect("a downlink in time").expect("an open session")
     }

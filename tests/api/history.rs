@@ -20,7 +20,9 @@ fn history(api: &Api, device: &NewDevice, query: &str) -> Value {
 
 fn times(answer: &Value, key: &str) -> Vec<i64> {
     let points = answer[key].as_array().expect("points").iter();
-    points.map(|point| point["ts"].as_i64().expect("ts")).collect()
+    points
+        .map(|point| point["ts"].as_i64().expect("ts"))
+        .collect()
 }
 
 #[test]
@@ -29,10 +31,20 @@ fn the_start_is_in_and_the_end_is_out() {
     let device = api.create_device("a");
     fill(&api, &device, 5);
     let found = history(&api, &device, "keys=t&startTs=1000&endTs=3000&orderBy=ASC");
-    assert_eq!(found, json!({"t": [{"ts": 1000, "value": "1"}, {"ts": 2000, "value": "2"}]}));
-    let same = api.plugin(&device, "values/timeseries/history?keys=t&startTs=1000&endTs=3000&orderBy=ASC");
+    assert_eq!(
+        found,
+        json!({"t": [{"ts": 1000, "value": "1"}, {"ts": 2000, "value": "2"}]})
+    );
+    let same = api.plugin(
+        &device,
+        "values/timeseries/history?keys=t&startTs=1000&endTs=3000&orderBy=ASC",
+    );
     assert_eq!(ok(api.get(&same)), found);
-    let strict = history(&api, &device, "keys=t&startTs=0&endTs=1&useStrictDataTypes=true");
+    let strict = history(
+        &api,
+        &device,
+        "keys=t&startTs=0&endTs=1&useStrictDataTypes=true",
+    );
     assert_eq!(strict, json!({"t": [{"ts": 0, "value": 0}]}));
 }
 
@@ -41,10 +53,20 @@ fn a_hundred_newest_points_come_unless_asked_otherwise() {
     let api = start();
     let device = api.create_device("a");
     fill(&api, &device, 150);
-    let found = times(&history(&api, &device, "keys=t&startTs=0&endTs=999999"), "t");
+    let found = times(
+        &history(&api, &device, "keys=t&startTs=0&endTs=999999"),
+        "t",
+    );
     assert_eq!(found.len(), 100);
     assert_eq!((found[0], found[99]), (149_000, 50_000));
-    let found = times(&history(&api, &device, "keys=t&startTs=0&endTs=999999&limit=3&orderBy=ASC"), "t");
+    let found = times(
+        &history(
+            &api,
+            &device,
+            "keys=t&startTs=0&endTs=999999&limit=3&orderBy=ASC",
+        ),
+        "t",
+    );
     assert_eq!(found, [0, 1_000, 2_000]);
     let all = "keys=t&startTs=0&endTs=999999&limit=2147483647";
     assert_eq!(times(&history(&api, &device, all), "t").len(), 150);
@@ -54,15 +76,24 @@ fn a_hundred_newest_points_come_unless_asked_otherwise() {
 fn keys_without_points_are_absent_and_no_keys_are_all() {
     let api = start();
     let device = api.create_device("a");
-    assert_eq!(history(&api, &device, "keys=t&startTs=0&endTs=9"), json!({}));
+    assert_eq!(
+        history(&api, &device, "keys=t&startTs=0&endTs=9"),
+        json!({})
+    );
     ok_empty(api.post(
         &api.plugin(&device, "timeseries/ANY"),
         &json!([{"ts": 1, "values": {"a": 1}}, {"ts": 2, "values": {"b": "x"}}]),
     ));
     let both = json!({"a": [{"ts": 1, "value": "1"}], "b": [{"ts": 2, "value": "x"}]});
     assert_eq!(history(&api, &device, "startTs=0&endTs=9"), both);
-    assert_eq!(history(&api, &device, "keys=a,none,b&startTs=0&endTs=9"), both);
-    assert_eq!(history(&api, &device, "keys=a&startTs=9&endTs=0"), json!({}));
+    assert_eq!(
+        history(&api, &device, "keys=a,none,b&startTs=0&endTs=9"),
+        both
+    );
+    assert_eq!(
+        history(&api, &device, "keys=a&startTs=9&endTs=0"),
+        json!({})
+    );
 }
 
 #[test]
@@ -102,10 +133,38 @@ fn rows_stand_in_the_middle_of_their_interval_and_ignore_the_limit() {
     let query = "keys=t&startTs=0&endTs=9500&interval=4000&limit=1&useStrictDataTypes=true";
     let rows = |agg: &str| history(&api, &device, &format!("{query}&agg={agg}"))["t"].clone();
     let row = |ts: i64, value: Value| json!({"ts": ts, "value": value});
-    assert_eq!(rows("SUM"), json!([row(2000, json!(6)), row(6000, json!(22)), row(8750, json!(17))]));
-    assert_eq!(rows("MIN"), json!([row(2000, json!(0)), row(6000, json!(4)), row(8750, json!(8))]));
-    assert_eq!(rows("MAX"), json!([row(2000, json!(3)), row(6000, json!(7)), row(8750, json!(9))]));
-    assert_eq!(rows("COUNT"), json!([row(2000, json!(4)), row(6000, json!(4)), row(8750, json!(2))]));
+    assert_eq!(
+        rows("SUM"),
+        json!([
+            row(2000, json!(6)),
+            row(6000, json!(22)),
+            row(8750, json!(17))
+        ])
+    );
+    assert_eq!(
+        rows("MIN"),
+        json!([
+            row(2000, json!(0)),
+            row(6000, json!(4)),
+            row(8750, json!(8))
+        ])
+    );
+    assert_eq!(
+        rows("MAX"),
+        json!([
+            row(2000, json!(3)),
+            row(6000, json!(7)),
+            row(8750, json!(9))
+        ])
+    );
+    assert_eq!(
+        rows("COUNT"),
+        json!([
+            row(2000, json!(4)),
+            row(6000, json!(4)),
+            row(8750, json!(2))
+        ])
+    );
     assert_eq!(rows("AVG")[0]["value"].as_f64(), Some(1.5));
     let down = history(&api, &device, &format!("{query}&agg=SUM&orderBy=DESC"));
     assert_eq!(times(&down, "t"), [8750, 6000, 2000]);
@@ -116,10 +175,18 @@ fn empty_intervals_give_no_row_and_no_interval_no_aggregation() {
     let api = start();
     let device = api.create_device("a");
     fill(&api, &device, 3);
-    let found = history(&api, &device, "keys=t,x&startTs=-20000&endTs=20000&interval=10000&agg=AVG");
+    let found = history(
+        &api,
+        &device,
+        "keys=t,x&startTs=-20000&endTs=20000&interval=10000&agg=AVG",
+    );
     assert_eq!(found, json!({"t": [{"ts": 5000, "value": "1.0"}]}));
     for query in ["interval=0&agg=AVG", "agg=AVG", "agg=NONE&interval=1000"] {
-        let found = history(&api, &device, &format!("keys=t&startTs=0&endTs=9000&{query}"));
+        let found = history(
+            &api,
+            &device,
+            &format!("keys=t&startTs=0&endTs=9000&{query}"),
+        );
         assert_eq!(times(&found, "t"), [2000, 1000, 0], "{query}");
     }
 }
@@ -159,12 +226,21 @@ fn questions_that_cannot_be_answered_are_400() {
         ("startTs=0&endTs=1&limit=0", "limit"),
         ("startTs=0&endTs=1&limit=x", "limit"),
         ("startTs=0&endTs=1&orderBy=UP", "'ASC' or 'DESC'"),
-        ("startTs=0&endTs=1&agg=MEAN&interval=1", "Unsupported aggregation 'MEAN'"),
+        (
+            "startTs=0&endTs=1&agg=MEAN&interval=1",
+            "Unsupported aggregation 'MEAN'",
+        ),
         ("startTs=0&endTs=1&agg=AVG&interval=-1", "interval"),
-        ("startTs=0&endTs=1&agg=AVG&intervalType=YEAR", "intervalType"),
+        (
+            "startTs=0&endTs=1&agg=AVG&intervalType=YEAR",
+            "intervalType",
+        ),
         ("startTs=0&endTs=701000&agg=AVG&interval=1000", "700"),
         ("startTs=2&endTs=1&agg=AVG&interval=1000", "ends before"),
-        ("startTs=0&endTs=1&useStrictDataTypes=maybe", "'useStrictDataTypes'"),
+        (
+            "startTs=0&endTs=1&useStrictDataTypes=maybe",
+            "'useStrictDataTypes'",
+        ),
     ] {
         let answer = api.get(&api.plugin(&device, &format!("values/timeseries?keys=t&{query}")));
         assert_error(&answer, 400, 31, text);

@@ -10,7 +10,9 @@ use serde_json::{json, Value};
 fn many(api: &Api, count: usize) {
     let profile = ok(api.get("/api/deviceProfileInfo/default"));
     let profile = ProfileId::parse(profile["id"]["id"].as_str().unwrap()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     for n in 0..count {
         let device = Device {
             id: DeviceId::new(),
@@ -29,7 +31,8 @@ fn many(api: &Api, count: usize) {
 
 fn names(page: &Value) -> Vec<&str> {
     let rows = page["data"].as_array().expect("data").iter();
-    rows.map(|row| row["name"].as_str().expect("name")).collect()
+    rows.map(|row| row["name"].as_str().expect("name"))
+        .collect()
 }
 
 #[test]
@@ -71,8 +74,13 @@ fn text_is_searched_in_names_and_labels_and_order_is_as_asked() {
     let path = "/api/tenant/devices?pageSize=10&page=0";
     let found = ok(api.get(&format!("{path}&textSearch=DEVICE-0001")));
     assert_eq!(found["totalElements"], 10);
-    let found = ok(api.get(&format!("{path}&textSearch=tenth&sortProperty=label&sortOrder=DESC")));
-    assert_eq!(names(&found), ["device-00020", "device-00010", "device-00000"]);
+    let found = ok(api.get(&format!(
+        "{path}&textSearch=tenth&sortProperty=label&sortOrder=DESC"
+    )));
+    assert_eq!(
+        names(&found),
+        ["device-00020", "device-00010", "device-00000"]
+    );
     let found = ok(api.get(&format!("{path}&sortProperty=createdTime&sortOrder=DESC")));
     assert_eq!(names(&found)[0], "device-00029");
 }
@@ -96,8 +104,14 @@ fn a_page_request_that_is_none_is_400() {
             ("pageSize=51&page=0", "limited to 50"),
             ("pageSize=x&page=0", "'pageSize'"),
             ("pageSize=1&page=-1", "Page must be positive"),
-            ("pageSize=1&page=0&sortOrder=UP", "Unsupported sort order 'UP'! Only 'ASC' or 'DESC' types are allowed."),
-            ("pageSize=1&page=0&sortProperty=colour", "Unsupported sort property"),
+            (
+                "pageSize=1&page=0&sortOrder=UP",
+                "Unsupported sort order 'UP'! Only 'ASC' or 'DESC' types are allowed.",
+            ),
+            (
+                "pageSize=1&page=0&sortProperty=colour",
+                "Unsupported sort property",
+            ),
         ] {
             let answer = api.get(&format!("{path}?{query}"));
             assert_error(&answer, 400, 31, text);
@@ -112,24 +126,47 @@ fn devices_are_found_by_type_by_name_and_by_ids() {
     let b = ok(api.post("/api/device", &json!({"name": "b c", "type": "pumps"})));
     let path = "/api/tenant/devices?pageSize=10&page=0";
     assert_eq!(names(&ok(api.get(&format!("{path}&type=pumps")))), ["b c"]);
-    assert_eq!(names(&ok(api.get(&format!("{path}&type=none")))), Vec::<&str>::new());
+    assert_eq!(
+        names(&ok(api.get(&format!("{path}&type=none")))),
+        Vec::<&str>::new()
+    );
 
     for path in ["/api/tenant/devices", "/api/tenant/device"] {
         assert_eq!(ok(api.get(&format!("{path}?deviceName=b%20c"))), b);
         let unknown = api.get(&format!("{path}?deviceName=B"));
         assert_error(&unknown, 404, 32, "Requested item wasn't found!");
     }
-    assert_error(&api.get("/api/tenant/device"), 400, 31, "'deviceName' is not present");
+    assert_error(
+        &api.get("/api/tenant/device"),
+        400,
+        31,
+        "'deviceName' is not present",
+    );
 
     let ids = format!("{},{NOBODY},{}", b["id"]["id"].as_str().unwrap(), a.id);
     let found = ok(api.get(&format!("/api/devices?deviceIds={ids}")));
     assert_eq!(found.as_array().unwrap().len(), 2);
     assert_eq!(found[0], b);
-    assert_error(&api.get("/api/devices?deviceIds=x"), 400, 31, "Invalid UUID");
-    assert_error(&api.get("/api/devices"), 400, 31, "'deviceIds' is not present");
+    assert_error(
+        &api.get("/api/devices?deviceIds=x"),
+        400,
+        31,
+        "Invalid UUID",
+    );
+    assert_error(
+        &api.get("/api/devices"),
+        400,
+        31,
+        "'deviceIds' is not present",
+    );
 
     let types = ok(api.get("/api/device/types"));
-    let types: Vec<_> = types.as_array().unwrap().iter().map(|t| &t["type"]).collect();
+    let types: Vec<_> = types
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| &t["type"])
+        .collect();
     assert_eq!(types, ["default", "pumps"]);
 }
 
@@ -138,7 +175,10 @@ fn infos_are_filtered_by_activity_and_profile() {
     let api = start();
     many(&api, 5);
     let b = ok(api.post("/api/device", &json!({"name": "b", "type": "pumps"})));
-    let path = format!("/api/plugins/telemetry/DEVICE/{}/SERVER_SCOPE", b["id"]["id"].as_str().unwrap());
+    let path = format!(
+        "/api/plugins/telemetry/DEVICE/{}/SERVER_SCOPE",
+        b["id"]["id"].as_str().unwrap()
+    );
     assert_eq!(api.post(&path, &json!({"active": true})).status, 200);
 
     let path = "/api/tenant/deviceInfos?pageSize=2&page=0";
@@ -153,17 +193,28 @@ fn infos_are_filtered_by_activity_and_profile() {
     let last = ok(api.get("/api/tenant/deviceInfos?pageSize=2&page=2&active=false"));
     assert_eq!(names(&last).len(), 1);
     let profile = b["deviceProfileId"]["id"].as_str().unwrap();
-    assert_eq!(names(&ok(api.get(&format!("{path}&deviceProfileId={profile}")))), ["b"]);
+    assert_eq!(
+        names(&ok(api.get(&format!("{path}&deviceProfileId={profile}")))),
+        ["b"]
+    );
     let other = ok(api.get(&format!("{path}&deviceProfileId={NOBODY}")));
     assert_eq!(other["totalElements"], 0);
-    assert_error(&api.get(&format!("{path}&active=perhaps")), 400, 31, "'active'");
+    assert_error(
+        &api.get(&format!("{path}&active=perhaps")),
+        400,
+        31,
+        "'active'",
+    );
 }
 
 #[test]
 fn lists_show_no_secret() {
     let api = start();
     let token = "s3cret-token";
-    let made = ok(api.post(&format!("/api/device?accessToken={token}"), &json!({"name": "a"})));
+    let made = ok(api.post(
+        &format!("/api/device?accessToken={token}"),
+        &json!({"name": "a"}),
+    ));
     let id = made["id"]["id"].as_str().unwrap();
     for path in [
         "/api/tenant/devices?pageSize=10&page=0".to_owned(),

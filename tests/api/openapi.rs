@@ -98,11 +98,14 @@ impl World {
         match (operation.method.as_str(), operation.path.as_str()) {
             ("POST", "/api/auth/login") => call.body = login(PASSWORD),
             ("POST", "/api/auth/token") => {
-                let pair = self.api.anonymous("POST", "/api/auth/login", &login(PASSWORD));
+                let pair = self
+                    .api
+                    .anonymous("POST", "/api/auth/login", &login(PASSWORD));
                 call.body = json!({"refreshToken": pair.json["refreshToken"]}).to_string();
             }
             ("POST", "/api/auth/changePassword") => {
-                call.body = json!({"currentPassword": PASSWORD, "newPassword": PASSWORD}).to_string();
+                call.body =
+                    json!({"currentPassword": PASSWORD, "newPassword": PASSWORD}).to_string();
             }
             ("POST", "/api/device") => call.body = json!({"name": unique()}).to_string(),
             ("POST", "/api/device-with-credentials") => {
@@ -229,7 +232,8 @@ impl World {
 
     fn call(&self, operation: &Operation, call: &Call) -> Answer {
         // These two end the session they are called in.
-        let session = operation.path.ends_with("logout") || operation.path.ends_with("changePassword");
+        let session =
+            operation.path.ends_with("logout") || operation.path.ends_with("changePassword");
         if session && call.body.contains("wrong") {
             self.api.call(&operation.method, &call.path, &call.body)
         } else if session {
@@ -253,7 +257,10 @@ fn with_credentials(device: Value) -> Value {
 }
 
 fn rpc(method: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as u64;
     json!({"method": method, "expirationTime": now + 400}).to_string()
 }
 
@@ -262,7 +269,13 @@ fn unique() -> String {
 }
 
 fn is_page(path: &str) -> bool {
-    let ends = ["/devices", "/deviceInfos", "/all", "/deviceProfiles", "/deviceProfileInfos"];
+    let ends = [
+        "/devices",
+        "/deviceInfos",
+        "/all",
+        "/deviceProfiles",
+        "/deviceProfileInfos",
+    ];
     path != "/api/devices"
         && (ends.iter().any(|end| path.ends_with(end)) || path.contains("persistent/device"))
 }
@@ -289,8 +302,8 @@ fn every_route_is_documented_and_every_documented_call_is_a_route() {
         for method in ["GET", "POST", "PUT", "DELETE"] {
             let known = documented.contains(&(method.to_owned(), path.clone()));
             let answer = api.anonymous(method, path, "");
-            let missing = [404, 405].contains(&answer.status)
-                || answer.text.contains("method not supported");
+            let missing =
+                [404, 405].contains(&answer.status) || answer.text.contains("method not supported");
             assert_eq!(missing, !known, "{method} {path}: {}", answer.text);
         }
     }
@@ -339,10 +352,17 @@ fn every_documented_failure_comes_in_the_one_error_shape() {
     let (mut walked, mut last) = (0, Vec::new());
     for operation in operations(&document(&world.api)) {
         let statuses = operation.says["responses"].as_object().expect("responses");
-        for status in statuses.keys().filter_map(|status| status.parse::<u16>().ok()) {
+        for status in statuses
+            .keys()
+            .filter_map(|status| status.parse::<u16>().ok())
+        {
             let guarded = status == 401 && operation.says["security"].is_array();
             if status == 429 {
-                last.push((operation.method.clone(), operation.path.clone(), operation.says.clone()));
+                last.push((
+                    operation.method.clone(),
+                    operation.path.clone(),
+                    operation.says.clone(),
+                ));
             } else if status != 200 && !guarded {
                 let call = world.failing(&operation, status);
                 let answer = world.call(&operation, &call);
@@ -371,7 +391,8 @@ fn fits(document: &Value, schema: &Value, value: &Value, place: &str) {
         let found = document.pointer(reference.trim_start_matches('#'));
         return fits(document, found.expect("a component"), value, place);
     }
-    if let (Some(properties), Some(members)) = (schema["properties"].as_object(), value.as_object()) {
+    if let (Some(properties), Some(members)) = (schema["properties"].as_object(), value.as_object())
+    {
         for (name, member) in members {
             let property = properties.get(name);
             let property = property.unwrap_or_else(|| panic!("{place}: {name} is not documented"));

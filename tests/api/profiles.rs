@@ -54,8 +54,14 @@ fn a_profile_is_saved_listed_and_made_the_default() {
     let id = made["id"]["id"].as_str().unwrap();
     let chosen = ok(api.post(&format!("/api/deviceProfile/{id}/default"), &json!({})));
     assert_eq!(chosen["default"], true);
-    assert_eq!(ok(api.get("/api/deviceProfileInfo/default"))["name"], "Pumps");
-    assert_eq!(ok(api.post("/api/device", &json!({"name": "a"})))["type"], "Pumps");
+    assert_eq!(
+        ok(api.get("/api/deviceProfileInfo/default"))["name"],
+        "Pumps"
+    );
+    assert_eq!(
+        ok(api.post("/api/device", &json!({"name": "a"})))["type"],
+        "Pumps"
+    );
 }
 
 #[test]
@@ -63,9 +69,18 @@ fn what_cannot_be_is_refused() {
     let api = start();
     let cases = [
         (json!({}), "Device profile name should be specified!"),
-        (json!({"name": "default"}), "Device profile with such name already exists!"),
-        (json!({"name": "a", "transportType": "SNMP"}), "transportType"),
-        (json!({"name": "a", "provisionType": "ALLOW_CREATE_NEW_DEVICES"}), "provisionType"),
+        (
+            json!({"name": "default"}),
+            "Device profile with such name already exists!",
+        ),
+        (
+            json!({"name": "a", "transportType": "SNMP"}),
+            "transportType",
+        ),
+        (
+            json!({"name": "a", "provisionType": "ALLOW_CREATE_NEW_DEVICES"}),
+            "provisionType",
+        ),
         (json!({"name": "a", "id": {"id": "x"}}), "Invalid UUID"),
         (json!([]), "Invalid request body"),
     ];
@@ -73,7 +88,12 @@ fn what_cannot_be_is_refused() {
         assert_error(&api.post("/api/deviceProfile", &body), 400, 31, text);
     }
     let unknown = json!({"name": "a", "id": {"id": NOBODY}});
-    assert_error(&api.post("/api/deviceProfile", &unknown), 404, 32, "is not found");
+    assert_error(
+        &api.post("/api/deviceProfile", &unknown),
+        404,
+        32,
+        "is not found",
+    );
     for (method, path) in [
         ("GET", "/api/deviceProfile/{}"),
         ("GET", "/api/deviceProfileInfo/{}"),

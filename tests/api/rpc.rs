@@ -28,7 +28,10 @@ fn a_two_way_rpc_answers_the_devices_json_as_it_is() {
         let body = r#"{"method":"setGpio","params":{"z":1,"a":"12"}}"#;
         let answer = api.call("POST", &path, body);
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.text, r#"{"method":"setGpio","params":{"z":1,"a":"12"}}"#);
+        assert_eq!(
+            answer.text,
+            r#"{"method":"setGpio","params":{"z":1,"a":"12"}}"#
+        );
         let answer = api.call("POST", &path, r#"{"method":"bare"}"#);
         assert_eq!(answer.text, r#"{"method":"bare","params":null}"#);
         ok_empty(api.post(&path, &json!({"method": "empty"})));
@@ -42,7 +45,10 @@ fn an_rpc_may_come_as_text() {
     let api = start();
     let device = online(&api);
     let bearer = format!("Bearer {}", api.token);
-    let headers = [("X-Authorization", bearer.as_str()), ("Content-Type", "text/plain")];
+    let headers = [
+        ("X-Authorization", bearer.as_str()),
+        ("Content-Type", "text/plain"),
+    ];
     let path = format!("{V2}/twoway/{}", device.id);
     let answer = api.with_headers("POST", &path, &headers, r#"{"method":"m","params":1}"#);
     assert_eq!(ok(answer), json!({"method": "m", "params": 1}));
@@ -120,8 +126,20 @@ fn an_rpc_that_is_none_is_400() {
     for base in [V1, V2] {
         for kind in ["oneway", "twoway"] {
             let path = format!("{base}/{kind}/{}", device.id);
-            for body in ["", "{", "[]", "{}", r#"{"method":5}"#, r#"{"method":"m","timeout":"x"}"#] {
-                assert_error(&api.call("POST", &path, body), 400, 31, "Invalid request body");
+            for body in [
+                "",
+                "{",
+                "[]",
+                "{}",
+                r#"{"method":5}"#,
+                r#"{"method":"m","timeout":"x"}"#,
+            ] {
+                assert_error(
+                    &api.call("POST", &path, body),
+                    400,
+                    31,
+                    "Invalid request body",
+                );
             }
             let long = format!(r#"{{"method":"m","params":"{}"}}"#, "x".repeat(65_536));
             assert_error(&api.call("POST", &path, &long), 413, 31, "65536");
@@ -134,7 +152,8 @@ fn an_rpc_that_is_none_is_400() {
 }
 
 fn persistent(api: &Api, device: &NewDevice, method: &str) -> String {
-    let body = json!({"method": method, "params": {"pin": 7}, "persistent": true, "timeout": 60_000});
+    let body =
+        json!({"method": method, "params": {"pin": 7}, "persistent": true, "timeout": 60_000});
     let taken = ok(api.post(&format!("{V2}/twoway/{}", device.id), &body));
     taken["rpcId"].as_str().expect("rpcId").to_owned()
 }
@@ -154,7 +173,10 @@ fn a_persistent_rpc_waits_for_its_device_and_keeps_its_reply() {
     assert_eq!(queued["status"], "QUEUED");
     assert_eq!(queued["response"], Value::Null);
     let request = &queued["request"];
-    assert_eq!(request["body"], json!({"method": "first", "params": r#"{"pin":7}"#}));
+    assert_eq!(
+        request["body"],
+        json!({"method": "first", "params": r#"{"pin":7}"#})
+    );
     assert_eq!(request["oneway"], false);
     assert_eq!(request["persisted"], true);
     assert_eq!(request["retries"], 5);
@@ -164,7 +186,10 @@ fn a_persistent_rpc_waits_for_its_device_and_keeps_its_reply() {
         let record = record(&api, &id);
         (record["status"] == "SUCCESSFUL").then_some(record)
     });
-    assert_eq!(done["response"], json!({"method": "first", "params": {"pin": 7}}));
+    assert_eq!(
+        done["response"],
+        json!({"method": "first", "params": {"pin": 7}})
+    );
 }
 
 #[test]
@@ -174,12 +199,20 @@ fn persistent_rpcs_are_listed_by_state_and_withdrawn() {
     let first = persistent(&api, &device, "first");
     let second = persistent(&api, &device, "second");
     let path = format!("/api/rpc/persistent/device/{}?pageSize=1&page=0", device.id);
-    let page = ok(api.get(&format!("{path}&rpcStatus=QUEUED&sortProperty=createdTime&sortOrder=ASC")));
+    let page = ok(api.get(&format!(
+        "{path}&rpcStatus=QUEUED&sortProperty=createdTime&sortOrder=ASC"
+    )));
     assert_eq!(page["totalElements"], 2);
     assert_eq!(page["hasNext"], true);
     assert_eq!(page["data"][0]["id"]["id"], json!(first));
-    assert_eq!(ok(api.get(&format!("{path}&rpcStatus=FAILED")))["totalElements"], 0);
-    assert_eq!(ok(api.get(&format!("{path}&textSearch=SECOND")))["totalElements"], 1);
+    assert_eq!(
+        ok(api.get(&format!("{path}&rpcStatus=FAILED")))["totalElements"],
+        0
+    );
+    assert_eq!(
+        ok(api.get(&format!("{path}&textSearch=SECOND")))["totalElements"],
+        1
+    );
     for word in ["DELETED", "x"] {
         let answer = api.get(&format!("{path}&rpcStatus={word}"));
         assert_error(&answer, 400, 31, "'rpcStatus'");
@@ -197,7 +230,12 @@ fn persistent_rpcs_are_listed_by_state_and_withdrawn() {
 
     assert_error(&api.get("/api/rpc/persistent/x"), 400, 31, "Invalid UUID");
     let unknown = format!("/api/rpc/persistent/device/{NOBODY}?pageSize=1&page=0");
-    assert_error(&api.get(&unknown), 404, 32, "Device with requested id wasn't found!");
+    assert_error(
+        &api.get(&unknown),
+        404,
+        32,
+        "Device with requested id wasn't found!",
+    );
     let missing = format!("/api/rpc/persistent/device/{}", device.id);
     assert_error(&api.get(&missing), 400, 31, "'pageSize' is not present");
 }

@@ -37,13 +37,20 @@ fn values_are_strings_unless_strict_types_are_asked_for() {
 fn a_missing_key_is_null_as_of_now_and_keys_are_named_in_two_ways() {
     let api = start();
     let device = api.create_device("a");
-    save(&api, &device, json!({"ts": 5, "values": {"t": 1, "h": 2, "a,b": 3}}));
+    save(
+        &api,
+        &device,
+        json!({"ts": 5, "values": {"t": 1, "h": 2, "a,b": 3}}),
+    );
     let found = latest(&api, &device, "keys=t,nothing");
     assert_eq!(found["t"], json!([{"ts": 5, "value": "1"}]));
     assert_eq!(found["nothing"][0]["value"], Value::Null);
     assert!(found["nothing"][0]["ts"].as_i64().unwrap() > 1_700_000_000_000);
     let found = latest(&api, &device, "key=a%2Cb&key=h&keys=t");
-    assert_eq!(found, json!({"a,b": [{"ts": 5, "value": "3"}], "h": [{"ts": 5, "value": "2"}]}));
+    assert_eq!(
+        found,
+        json!({"a,b": [{"ts": 5, "value": "3"}], "h": [{"ts": 5, "value": "2"}]})
+    );
     let keys = ok(api.get(&api.plugin(&device, "keys/timeseries")));
     assert_eq!(keys, json!(["a,b", "h", "t"]));
 }
@@ -56,13 +63,19 @@ fn every_shape_that_devices_send_can_be_saved_with_any_content_type() {
     let bearer = format!("Bearer {}", api.token);
     for (kind, body) in [
         ("text/plain", r#"[{"x":1},{"ts":7,"values":{"y":2}}]"#),
-        ("application/x-www-form-urlencoded", r#"{"ts":7,"values":{"z":2}}"#),
+        (
+            "application/x-www-form-urlencoded",
+            r#"{"ts":7,"values":{"z":2}}"#,
+        ),
         ("", r#"{"w":1}"#),
     ] {
         let headers = [("X-Authorization", bearer.as_str()), ("Content-Type", kind)];
         ok_empty(api.with_headers("POST", &path, &headers, body));
     }
-    ok_empty(api.post(&api.plugin(&device, "timeseries/ANY/3600"), &json!({"v": 1})));
+    ok_empty(api.post(
+        &api.plugin(&device, "timeseries/ANY/3600"),
+        &json!({"v": 1}),
+    ));
     let found = latest(&api, &device, "");
     let keys: Vec<_> = found.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["v", "w", "x", "y", "z"]);
@@ -89,11 +102,17 @@ fn what_is_wrong_with_telemetry_is_said_and_nothing_is_saved() {
     }
     let long = format!(r#"{{"{}":1}}"#, "k".repeat(256));
     assert_eq!(api.call("POST", &path, &long).status, 400);
-    let ttl = api.post(&api.plugin(&device, "timeseries/ANY/soon"), &json!({"a": 1}));
+    let ttl = api.post(
+        &api.plugin(&device, "timeseries/ANY/soon"),
+        &json!({"a": 1}),
+    );
     assert_error(&ttl, 400, 31, "ttl");
     assert_eq!(latest(&api, &device, ""), json!({}));
     let metrics = api.metrics.render();
-    assert!(metrics.contains(r#"rejected_total{transport="rest",reason="bad_json"}"#), "{metrics}");
+    assert!(
+        metrics.contains(r#"rejected_total{transport="rest",reason="bad_json"}"#),
+        "{metrics}"
+    );
 }
 
 #[test]
@@ -105,10 +124,17 @@ fn entities_that_are_none_are_refused() {
         ("GET", "values/timeseries?keys=a&startTs=0&endTs=1"),
         ("GET", "values/timeseries/history?keys=a&startTs=0&endTs=1"),
         ("POST", "timeseries/ANY"),
-        ("DELETE", "timeseries/delete?keys=a&deleteAllDataForKeys=true"),
+        (
+            "DELETE",
+            "timeseries/delete?keys=a&deleteAllDataForKeys=true",
+        ),
     ] {
         let call = |entity: &str| {
-            api.call(method, &format!("/api/plugins/telemetry/{entity}/{rest}"), "")
+            api.call(
+                method,
+                &format!("/api/plugins/telemetry/{entity}/{rest}"),
+                "",
+            )
         };
         assert_error(&call(&format!("ASSET/{NOBODY}")), 400, 31, "DEVICE only");
         assert_error(&call("DEVICE/x"), 400, 31, "Invalid UUID");
@@ -138,7 +164,8 @@ fn a_save_is_answered_after_its_commit_and_a_full_store_is_503() {
     drop(gate);
     ok_empty(saving.join().unwrap());
 
-    api.store.fail_commits(Some(industryos_iot::store::StoreError::Full));
+    api.store
+        .fail_commits(Some(industryos_iot::store::StoreError::Full));
     let answer = api.post(&path, &json!({"t": 2}));
     assert_error(&answer, 503, 2, "store_full");
     let wait = api.header("POST", &path, r#"{"t":2}"#, "retry-after");
@@ -155,20 +182,30 @@ fn points_are_deleted_by_time_or_altogether() {
         .map(|n| json!({"ts": n, "values": {"t": n, "h": n}}))
         .collect();
     save(&api, &device, json!(points));
-    let delete = |query: &str| api.delete(&api.plugin(&device, &format!("timeseries/delete?{query}")));
+    let delete =
+        |query: &str| api.delete(&api.plugin(&device, &format!("timeseries/delete?{query}")));
     ok_empty(delete("keys=t&startTs=2&endTs=5"));
     let times = |key: &str| -> Vec<i64> {
-        api.history(&device.id, key).iter().map(|point| point.0).collect()
+        api.history(&device.id, key)
+            .iter()
+            .map(|point| point.0)
+            .collect()
     };
     assert_eq!(times("t"), [1, 5]);
     assert_eq!(times("h"), [1, 2, 3, 4, 5]);
-    ok_empty(delete("keys=h&startTs=5&endTs=6&rewriteLatestIfDeleted=true"));
+    ok_empty(delete(
+        "keys=h&startTs=5&endTs=6&rewriteLatestIfDeleted=true",
+    ));
     assert_eq!(latest(&api, &device, "keys=h")["h"][0]["ts"], 4);
     ok_empty(delete("keys=t,h&deleteAllDataForKeys=true"));
-    assert_eq!(ok(api.get(&api.plugin(&device, "keys/timeseries"))), json!([]));
+    assert_eq!(
+        ok(api.get(&api.plugin(&device, "keys/timeseries"))),
+        json!([])
+    );
 
     assert_error(&delete(""), 400, 31, "Empty keys: []");
-    let times = "When deleteAllDataForKeys is false, start and end timestamp values shouldn't be empty";
+    let times =
+        "When deleteAllDataForKeys is false, start and end timestamp values shouldn't be empty";
     assert_error(&delete("keys=t"), 400, 31, times);
     assert_error(&delete("keys=t&startTs=1"), 400, 31, times);
     assert_error(&delete("keys=t&startTs=x&endTs=1"), 400, 31, "'startTs'");
@@ -182,5 +219,10 @@ fn the_size_of_a_body_is_a_setting() {
     let device = api.create_device("a");
     let body = json!({"t": "x".repeat(1_000)});
     let answer = api.post(&api.plugin(&device, "timeseries/ANY"), &body);
-    assert_error(&answer, 413, 31, "Payload size exceeds the limit of 1000 bytes");
+    assert_error(
+        &answer,
+        413,
+        31,
+        "Payload size exceeds the limit of 1000 bytes",
+    );
 }
