@@ -39,7 +39,8 @@ use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::registry::Registry;
 use crate::store::SharedStore;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{guard, HttpResponse};
 use endpoint::Endpoint;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -62,6 +63,12 @@ pub struct ApiState {
 pub fn configure(service: &mut ServiceConfig, state: ApiState) {
     service.app_data(Data::new(state));
     endpoint::mount(service, endpoints());
+    let elsewhere = guard::fn_guard(|context| !context.head().uri.path().starts_with("/api/v1/"));
+    service.service(
+        web::resource("/api/{rest:.*}")
+            .guard(elsewhere)
+            .to(|| async { Err::<HttpResponse, _>(ApiError::not_found("There is no such path")) }),
+    );
 }
 
 /// Every call there is, as (method, path with `{parameters}`).

@@ -22,6 +22,9 @@ use utoipa::openapi::{
 /// Bodies and answers whose keys are the caller's own.
 const FREE_FORM: [&str; 3] = ["Telemetry", "AttributeValues", "Timeseries"];
 
+/// Members that hold any JSON.
+const FREE_MEMBERS: [&str; 4] = ["additionalInfo", "params", "response", "value"];
+
 pub fn endpoints() -> Vec<Endpoint> {
     tagged(
         "document",
@@ -251,7 +254,11 @@ fn shape(sample: &Value) -> Schema {
         Value::Object(members) => {
             let mut object = ObjectBuilder::new().schema_type(Type::Object);
             for (name, member) in members {
-                object = object.property(name, shape(member));
+                let member = match FREE_MEMBERS.contains(&name.as_str()) {
+                    true => empty(),
+                    false => shape(member),
+                };
+                object = object.property(name, member);
             }
             object.build().into()
         }

@@ -142,7 +142,12 @@ fn entities_that_are_none_are_refused() {
             let path = format!("/api/plugins/telemetry/{entity}/{rest}");
             api.call(method, &path, r#"{"a":1}"#)
         };
-        assert_error(&call(&format!("TENANT/{NOBODY}")), 400, 31, "DEVICE only");
+        assert_error(
+            &call(&format!("TENANT/{NOBODY}")),
+            400,
+            31,
+            "of type DEVICE",
+        );
         assert_error(&call("DEVICE/x"), 400, 31, "Invalid UUID");
         let text = "Device with requested id wasn't found!";
         assert_error(&call(&format!("DEVICE/{NOBODY}")), 404, 32, text);

@@ -105,6 +105,14 @@ fn methods_that_a_path_does_not_have_are_405_with_allow() {
 }
 
 #[test]
+fn paths_that_are_none_are_404_in_the_one_shape() {
+    let api = start();
+    for path in ["/api/", "/api/nothing", "/api/device/a/b/c", "/api/tenant"] {
+        assert_error(&api.get(path), 404, 32, "no such path");
+    }
+}
+
+#[test]
 fn a_query_or_path_with_broken_escapes_does_no_harm() {
     let api = start();
     for path in [

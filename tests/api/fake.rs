@@ -78,8 +78,8 @@ impl Fake {
         }
     }
 
-    /// Takes one RPC: `silent` gives no reply, `lost` not even an acknowledgement, `text` a reply
-    /// that is no JSON, `empty` an empty one; anything else is answered with method and params.
+    /// Takes one RPC: `silent` gives no reply, `lost` is not even said to be written, `text` gets a
+    /// reply that is no JSON, `empty` an empty one; anything else is answered with method and params.
     pub fn take_rpc(&mut self) -> String {
         loop {
             let downlink = self.hear();
@@ -93,11 +93,11 @@ impl Fake {
                 continue;
             };
             let id = downlink.id;
-            let step = DeliveryStep::Sent;
-            self.say(Uplink::Delivery { id, step });
             if method == "lost" {
                 return method;
             }
+            let step = DeliveryStep::Sent;
+            self.say(Uplink::Delivery { id, step });
             let step = DeliveryStep::Delivered;
             self.say(Uplink::Delivery { id, step });
             let body = match method.as_str() {

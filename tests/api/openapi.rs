@@ -328,7 +328,10 @@ fn calls_need_a_token_exactly_where_the_document_says_so() {
 fn every_documented_success_comes_and_has_the_documented_shape() {
     let mut world = World::new();
     let document = document(&world.api);
-    for operation in operations(&document) {
+    let mut all = operations(&document);
+    // Voids every other token: last.
+    all.sort_by_key(|operation| operation.path.ends_with("changePassword"));
+    for operation in all {
         let place = format!("{} {}", operation.method, operation.path);
         let answer = world.call(&operation, &world.good(&operation));
         assert_eq!(answer.status, 200, "{place}: {}", answer.text);
@@ -378,8 +381,10 @@ fn every_documented_failure_comes_in_the_one_error_shape() {
     for (method, path, says) in last {
         let operation = Operation { method, path, says };
         let call = world.failing(&operation, 429);
-        let answers = (0..5).map(|_| world.call(&operation, &call));
-        let answer = answers.last().expect("five");
+        let mut answer = world.call(&operation, &call);
+        for _ in 0..4 {
+            answer = world.call(&operation, &call);
+        }
         assert_eq!(answer.status, 429, "{}: {}", operation.path, answer.text);
         assert_shape(&answer);
     }
