@@ -4,7 +4,7 @@
 //! 0x05 / 0x86, `ClientIdUnknown` 0x02 / 0x85, `PasswordWrong` 0x04 / 0x86, `DeviceDisabled`
 //! 0x05 / 0x87.
 
-use super::material::{mqtt_lookup, MqttBasic};
+use super::material::{mqtt_lookup, BasicCredentials};
 use super::{Auth, Identified, NotIdentified};
 use crate::model::credentials::{Credentials, CredentialsKind, Presented};
 use crate::model::ids::DeviceId;
@@ -179,18 +179,18 @@ fn basic_of(
     found: &Credentials,
     client_id: Option<&str>,
     user_name: Option<&str>,
-) -> Option<MqttBasic> {
+) -> Option<BasicCredentials> {
     if found.kind != CredentialsKind::MqttBasic {
         return None;
     }
-    let basic = MqttBasic::parse(found.value.as_deref()?)?;
+    let basic = BasicCredentials::parse(found.value.as_deref()?)?;
     let same = basic.client_id.as_deref() == client_id && basic.user_name.as_deref() == user_name;
     same.then_some(basic)
 }
 
 fn password_rule(
     found: Credentials,
-    basic: &MqttBasic,
+    basic: &BasicCredentials,
     password: Option<&[u8]>,
 ) -> Result<Credentials> {
     if basic.admits(password) {

@@ -24,7 +24,7 @@ pub(super) struct Material {
 /// The JSON text of an MQTT_BASIC record. Holds secrets: no `Debug`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct MqttBasic {
+pub(super) struct BasicCredentials {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,12 +33,12 @@ pub(super) struct MqttBasic {
     pub password: Option<String>,
 }
 
-impl MqttBasic {
+impl BasicCredentials {
     /// Empty texts count as absent. `None` when it is not the JSON of one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         // serde would take an array's elements for the fields.
         let object = text.trim_start().starts_with('{').then_some(text)?;
-        let read: MqttBasic = serde_json::from_str(object).ok()?;
+        let read: BasicCredentials = serde_json::from_str(object).ok()?;
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         Some(Self {
             client_id: filled(read.client_id),
@@ -122,7 +122,7 @@ fn access_token(token: Option<&str>) -> Result<String, DirectoryError> {
 /// {userName[,password]} is looked up by the user name itself, the others by their hash.
 fn mqtt_basic(value: Option<&str>) -> Result<(String, Option<String>), DirectoryError> {
     let basic = value
-        .and_then(MqttBasic::parse)
+        .and_then(BasicCredentials::parse)
         .ok_or(DirectoryError::MqttBasicMalformed)?;
     let lookup = match (&basic.client_id, &basic.user_name) {
         (None, None) => return Err(DirectoryError::MqttBasicEmpty),
@@ -265,11 +265,11 @@ mod tests {
 
     #[test]
     fn the_password_rule_admits_all_when_none_is_stored_and_else_only_the_same() {
-        let open = MqttBasic::default();
+        let open = BasicCredentials::default();
         assert!(open.admits(None) && open.admits(Some(b"x")));
-        let closed = MqttBasic {
+        let closed = BasicCredentials {
             password: Some("p".into()),
-            ..MqttBasic::default()
+            ..BasicCredentials::default()
         };
         assert!(closed.admits(Some(b"p")));
         for wrong in [

@@ -1,1 +1,148 @@
+//! The whole room over the memory engine.
 
+mod concurrency;
+mod credentials;
+mod devices;
+mod first_start;
+mod identify;
+mod operators;
+mod profiles;
+
+use super::*;
+use crate::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials, ProfileChoice};
+use crate::model::credentials::CredentialsKind;
+use crate::model::units::Period;
+use crate::model::Millis;
+use crate::store::memory::MemoryStore;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+const PASSWORD: &str = "a fine password";
+const START: Millis = 1_700_000_000_000;
+
+/// A room with a clock that tests set.
+struct House {
+    auth: Auth,
+    store: MemoryStore,
+    now: Arc<AtomicI64>,
+}
+
+fn config(password: &str) -> Config {
+    Config {
+        username: "Admin@Localhost".into(),
+        password: password.into(),
+        token_life: Period(Duration::from_secs(9000)),
+        refresh_life: Period(Duration::from_secs(604_800)),
+        login_attempts: 3,
+        login_window: Period(Duration::from_secs(60)),
+    }
+}
+
+async fn open(store: &MemoryStore, config: Config) -> (Auth, Option<GeneratedPassword>) {
+    Auth::open(config, Arc::new(store.clone())).await.unwrap()
+}
+
+async fn house() -> House {
+    let now = Arc::new(AtomicI64::new(START));
+    let store = MemoryStore::new();
+    House::on(store, now).await
+}
+
+impl House {
+    async fn on(store: MemoryStore, now: Arc<AtomicI64>) -> Self {
+        let clock: Clock = {
+            let now = now.clone();
+            Arc::new(move || now.load(Ordering::SeqCst))
+        };
+        let shared = Arc::new(store.clone());
+        let opened = Auth::open_with_clock(config(PASSWORD), shared, clock).await;
+        let auth = opened.unwrap().0;
+        Self { auth, store, now }
+    }
+
+    /// The same house after a restart.
+    async fn restarted(self) -> Self {
+        Self::on(self.store.reopened(), self.now).await
+    }
+
+    fn pass(&self, time: Duration) {
+        let ms = i64::try_from(time.as_millis()).unwrap();
+        self.now.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    async fn device(&self, name: &str, token: &str) -> Device {
+        let credentials = NewCredentials::AccessToken(token.into());
+        let directory = self.auth.directory();
+        directory
+            .create_device(named(name), credentials)
+            .await
+            .unwrap()
+    }
+
+    /// A device whose credentials are an MQTT_BASIC of this JSON.
+    async fn basic_device(&self, name: &str, json: &str) -> Device {
+        let credentials = NewCredentials::Given {
+            kind: Some(CredentialsKind::MqttBasic),
+            credentials_id: None,
+            credentials_value: Some(json.into()),
+        };
+        let directory = self.auth.directory();
+        directory
+            .create_device(named(name), credentials)
+            .await
+            .unwrap()
+    }
+
+    async fn reason(&self, presented: &Presented) -> Option<Reason> {
+        let refused = self.auth.identify(presented).await.err();
+        refused.map(|refused| refused.rejection.reason)
+    }
+}
+
+use crate::model::credentials::Presented;
+use crate::model::reject::Reason;
+
+fn named(name: &str) -> DeviceOrder {
+    DeviceOrder {
+        name: name.into(),
+        ..DeviceOrder::default()
+    }
+}
+
+fn token_order(device: DeviceId, token: &str) -> CredentialsOrder {
+    CredentialsOrder {
+        id: None,
+        device,
+        kind: Some(CredentialsKind::AccessToken),
+        credentials_id: Some(token.into()),
+        credentials_value: None,
+        version: None,
+    }
+}
+
+fn typed(name: &str, type_name: &str) -> DeviceOrder {
+    DeviceOrder {
+        profile: ProfileChoice {
+            id: None,
+            type_name: Some(type_name.into()),
+        },
+        ..named(name)
+    }
+}
+
+fn http(token: &str) -> Presented {
+    Presented::Token(token.into())
+}
+
+fn mqtt(client_id: &str, user_name: Option<&str>, password: Option<&str>) -> Presented {
+    Presented::Mqtt {
+        client_id: client_id.into(),
+        user_name: user_name.map(Into::into),
+        password: password.map(|text| text.as_bytes().to_vec()),
+    }
+}
+
+fn peer() -> IpAddr {
+    "192.0.2.1".parse().unwrap()
+}
