@@ -14,4 +14,5 @@ pub struct Config {
     pub refresh_life: Period,
     pub login_attempts: u32,
     pub login_window: Period,
+    pub login_subjects: usize,
 }

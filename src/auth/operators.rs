@@ -44,9 +44,6 @@ struct Inner {
     unseen: AtomicBool,
 }
 
-/// Subjects of failed logins remembered at most: 40 bytes each.
-const THROTTLED_SUBJECTS: usize = 20_000;
-
 /// Shortest new password, in characters.
 const SHORTEST: usize = 8;
 
@@ -129,7 +126,7 @@ impl Operators {
     ) -> std::result::Result<Self, StoreError> {
         let (life, refresh) = (config.token_life.millis(), config.refresh_life.millis());
         let window = config.login_window.millis();
-        let throttle = Throttle::new(config.login_attempts, window, THROTTLED_SUBJECTS);
+        let throttle = Throttle::new(config.login_attempts, window, config.login_subjects);
         let operators = store.operators().await?;
         let operators = operators.into_iter().map(|one| (one.id, one)).collect();
         Ok(Self(Arc::new(Inner {

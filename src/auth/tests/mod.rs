@@ -36,6 +36,7 @@ fn config(password: &str) -> Config {
         refresh_life: Period(Duration::from_secs(604_800)),
         login_attempts: 3,
         login_window: Period(Duration::from_secs(60)),
+        login_subjects: 1000,
     }
 }
 
