@@ -8,6 +8,7 @@ mod common;
 
 mod acknowledge;
 mod connect;
+mod five;
 mod habits;
 mod limits;
 mod malformed;

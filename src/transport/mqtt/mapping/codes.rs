@@ -35,6 +35,7 @@ pub fn connack(level: Level, reason: Reason, shown: Shown) -> u8 {
             code::v3::BAD_USER_NAME_OR_PASSWORD,
             code::BAD_USER_NAME_OR_PASSWORD,
         ),
+        Reason::ClientIdUnknown => (code::v3::IDENTIFIER_REJECTED, code::CLIENT_ID_NOT_VALID),
         Reason::CredentialsUnknown | Reason::CredentialsMissing => credentials(shown),
         Reason::TooManyConnections | Reason::RateLimited => {
             (code::v3::SERVER_UNAVAILABLE, code::CONNECTION_RATE_EXCEEDED)
