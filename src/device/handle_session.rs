@@ -115,11 +115,15 @@ impl State {
     /// The stored session that goes on with this claim. One that may not is forgotten, but only
     /// when it is this client's own: somebody else's visit does not cost a device its queue.
     fn resume(&mut self, claim: &Claim, now: Millis) -> Option<StoredSession> {
-        let stored = self.stored.as_ref()?;
+        let stored = self.stored.as_mut()?;
         let own = *stored.client_id == *claim.client_id;
         let over = stored.expires_at <= now;
         if own && !claim.clean_start && !over {
-            return Some(stored.clone());
+            let resumed = stored.clone();
+            // Live again: no moment of its end is known.
+            stored.expires_at = Millis::MAX;
+            self.stored_unwritten.get_or_insert(false);
+            return Some(resumed);
         }
         if own || over {
             self.stored = None;
@@ -180,7 +184,7 @@ impl State {
                 end.inflight.clone(),
             ));
             self.stored_unwritten = Some(true);
-        } else if session.is_persistent() && self.is_stored(&session) {
+        } else if self.is_stored(&session) {
             self.stored = None;
             self.stored_unwritten = Some(true);
         }

@@ -19,7 +19,7 @@ impl Arbiters {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.arbiters.len()
     }
 

@@ -40,6 +40,13 @@ pub(super) struct Inner {
     pub(super) stopping: AtomicBool,
 }
 
+impl Drop for Inner {
+    /// Threads do not outlive the registry, also when nobody stopped it.
+    fn drop(&mut self) {
+        self.arbiters.stop();
+    }
+}
+
 /// What actors see of the registry.
 pub(super) struct House {
     pub(super) actors: Actors,
@@ -102,7 +109,7 @@ impl Registry {
             },
         };
         let permits = config.queued_calls.clamp(1, Semaphore::MAX_PERMITS);
-        let queues = (0..arbiters.len()).map(|_| Arc::new(Semaphore::new(permits)));
+        let queues = (0..arbiters.count()).map(|_| Arc::new(Semaphore::new(permits)));
         let registry = Registry(Arc::new(Inner {
             queues: queues.collect(),
             config,

@@ -108,3 +108,19 @@ async fn a_session_can_begin_and_end_while_the_disk_is_full_and_its_marks_follow
     })
     .await;
 }
+
+#[actix::test]
+async fn what_was_due_in_an_actor_that_panicked_still_happens_though_nobody_calls() {
+    let house = House::new();
+    let device = house.device("a").await;
+    let command = Command::SaveAttributes {
+        scope: Scope::Server,
+        entries: vec![("inactivityTimeout".into(), Value::Long(100))],
+    };
+    house.call(device, command).await;
+    let session = house.connect("a").await;
+    session.send(panic_now()).await;
+    let inactive =
+        async || house.server_attribute(device, "active").await == Some(Value::Bool(false));
+    until("it is inactive", inactive).await;
+}
