@@ -23,13 +23,13 @@ while True:
     waiting.clear()
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     client.username_pw_set(token)
+    client.max_inflight_messages_set(window)
     client.on_publish = on_publish
     try:
         client.connect(host, port, 60)
     except OSError:
         time.sleep(0.02)
         continue
-    client.max_inflight_messages_set(window)
     while True:
         while len(waiting) < window and client.is_connected():
             body = json.dumps({"ts": 1700000000000 + number, "values": {"n": number}})
