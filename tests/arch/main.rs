@@ -296,6 +296,10 @@ fn the_checker_is_silent_on_what_is_allowed() {
             "registry/a.rs",
             "use crate::store::{SharedStore, batch::DeleteSelection};",
         ),
+        (
+            "registry/a.rs",
+            "#[cfg(test)] mod tests { use crate::store::memory::MemoryStore; }",
+        ),
         ("transport/lwm2m/a.rs", "use crate::transport::coap::X;"),
         (
             "transport/mqtt/a.rs",
