@@ -145,7 +145,7 @@ async fn one_refresh_token_sent_twice_at_once_gives_one_pair_and_ends_the_sessio
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn many_wrong_logins_at_once_are_no_way_around_the_throttle() {
     let house = house().await;
     let operators = house.auth.operators();
@@ -158,7 +158,7 @@ async fn many_wrong_logins_at_once_are_no_way_around_the_throttle() {
     assert_eq!(tried, 3);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn of_two_password_changes_at_once_one_wins() {
     let house = house().await;
     let operators = house.auth.operators();
