@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub device: DeviceId,
     pub epoch: Epoch,
     pub sessions: usize,
+    /// Long polls that wait.
+    pub polls: usize,
     pub pending_rpcs: usize,
     pub active: bool,
     pub last_activity: i64,

@@ -276,6 +276,7 @@ impl State {
             device: self.device,
             epoch: self.newest,
             sessions: self.sessions.len(),
+            polls: self.polls.len(),
             pending_rpcs: self.rpcs.len(),
             active: self.activity.active,
             last_activity: self.activity.last,

@@ -75,6 +75,12 @@ impl Turn {
         }
     }
 
+    fn forget_gone_polls(&mut self) {
+        let lines = &self.lines;
+        self.state.forget_polls(|id| lines.poll_is_gone(id));
+        self.lines.drop_gone_polls();
+    }
+
     pub(super) async fn poll(
         &mut self,
         from: Speaker,
@@ -88,9 +94,7 @@ impl Turn {
             let _ = reply.send(Err(rejection));
             return;
         }
-        let lines = &self.lines;
-        self.state.forget_polls(|id| lines.poll_is_gone(id));
-        self.lines.drop_gone_polls();
+        self.forget_gone_polls();
         self.last_poll += 1;
         let poll = WaitingPoll {
             id: self.last_poll,
@@ -133,7 +137,10 @@ impl Turn {
 
     async fn obey(&mut self, command: Command, now: Millis) -> Result<CommandReply, Rejection> {
         let outcome = match command {
-            Command::Snapshot => return Ok(CommandReply::Snapshot(self.state.snapshot())),
+            Command::Snapshot => {
+                self.forget_gone_polls();
+                return Ok(CommandReply::Snapshot(self.state.snapshot()));
+            }
             Command::Delete => {
                 self.delete(now).await?;
                 Outcome::Done

@@ -21,7 +21,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpMessage};
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -136,7 +136,7 @@ fn admit(
         Err(rejection) => {
             registry.refuse_stranger(Transport::Http, peer.ip(), &rejection);
             // A courtesy; the kernel's buffer of a new connection takes it.
-            let _ = stream.try_write(BUSY);
+            let _ = stream.into_std().and_then(|mut stream| stream.write(BUSY));
             Err(DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
         }
     }
