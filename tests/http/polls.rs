@@ -8,8 +8,9 @@ use industryos_iot::model::rpc::RpcAnswer;
 use industryos_iot::registry::{Command, CommandReply};
 use std::time::{Duration, Instant};
 
-const UPDATES: &str = "attributes/updates?timeout=20000";
-const RPC: &str = "rpc?timeout=20000";
+const UPDATES: &str = "attributes/updates?timeout=120000";
+/// Longer than any wait of the tests: what ends it is not its time.
+const RPC: &str = "rpc?timeout=120000";
 
 #[test]
 fn a_shared_change_and_a_deletion_end_the_poll() {
