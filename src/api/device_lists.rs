@@ -163,7 +163,7 @@ async fn infos(_: Guard, state: Data<ApiState>, params: Params) -> Answer {
     let profiles = state.store.profiles().await?;
     let kinds = Kinds::of(&profiles);
     let wanted = Wanted::of(&params, &profiles)?;
-    let (rows, total) = match params.value::<bool>("active")? {
+    let (rows, total) = match params.boolean("active")? {
         Some(active) => page_by_activity(&state, &page, &wanted, active).await?,
         None => {
             let (rows, total) = page_of(&state, &page, &wanted).await?;

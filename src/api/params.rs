@@ -65,8 +65,21 @@ impl Params {
         })
     }
 
+    /// `true` or `false` in any case: Python's clients send `True`.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        let word = self.text(name).map(str::to_ascii_lowercase);
+        match word.as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(ApiError::bad(format!(
+                "Invalid value of parameter '{name}'"
+            ))),
+        }
+    }
+
     pub fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
-        Ok(self.value(name)?.unwrap_or(default))
+        Ok(self.boolean(name)?.unwrap_or(default))
     }
 }
 

@@ -27,7 +27,8 @@ fn values_are_strings_unless_strict_types_are_asked_for() {
     assert_eq!(value("j"), r#"{"z":[1],"a":2}"#);
     assert_eq!(found["d"][0]["ts"], 5);
 
-    let strict = latest(&api, &device, "useStrictDataTypes=true");
+    // Python's clients write `True`.
+    let strict = latest(&api, &device, "useStrictDataTypes=True");
     assert_eq!(strict["j"], json!([{"ts": 5, "value": {"z": [1], "a": 2}}]));
     assert_eq!(strict["l"][0]["value"], 73);
     assert_eq!(strict["d"][0]["value"].to_string(), "42.0");
