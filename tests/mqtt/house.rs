@@ -1,0 +1,283 @@
+//! A running MQTT door in this process: registry, device actors and a store in memory behind it,
+//! so that a test can hold the disk back and read the device's stream.
+
+use industryos_iot::auth::directory::{DeviceOrder, NewCredentials};
+use industryos_iot::auth::Auth;
+use industryos_iot::config::layer::Layers;
+use industryos_iot::config::Config;
+use industryos_iot::model::attributes::Scope;
+use industryos_iot::model::event::EventKind;
+use industryos_iot::model::ids::{DeviceId, RpcId};
+use industryos_iot::model::reject::Reason;
+use industryos_iot::model::rpc::{RpcAnswer, RpcOrder};
+use industryos_iot::model::value::{Key, Value};
+use industryos_iot::observability::Metrics;
+use industryos_iot::registry::{CallOutcome, Command, CommandReply, Registry};
+use industryos_iot::store::memory::MemoryStore;
+use industryos_iot::store::{AttributeStore, SharedStore, TimeseriesStore};
+use industryos_iot::transport::mqtt;
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{mpsc, Arc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+pub const TOKEN: &str = "A1_TEST_TOKEN";
+
+pub struct House {
+    pub address: SocketAddr,
+    pub store: MemoryStore,
+    pub registry: Registry,
+    pub metrics: Metrics,
+    /// The device of [`TOKEN`].
+    pub device: DeviceId,
+    auth: Auth,
+    system: actix::System,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl House {
+    /// With the defaults of `config.toml`.
+    pub fn open() -> House {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Config)) -> House {
+        Self::over(MemoryStore::new(), change)
+    }
+
+    /// Over a store that may already hold data.
+    pub fn over(store: MemoryStore, change: impl FnOnce(&mut Config)) -> House {
+        let mut config = Layers::of_defaults()
+            .decode()
+            .expect("the defaults are valid");
+        config.mqtt.workers = 1;
+        config.registry.arbiters = 1;
+        change(&mut config);
+        let (made, house) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            actix::System::new().block_on(run(config, store, made));
+        });
+        let mut house: House = house.recv().expect("the door opens");
+        house.thread = Some(thread);
+        house
+    }
+
+    /// Runs a future where the door lives, and waits for it.
+    pub fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
+        let (done, result) = mpsc::channel();
+        self.system.arbiter().spawn(async move {
+            let _ = done.send(future.await);
+        });
+        result.recv().expect("the future ends")
+    }
+
+    /// A further device with this token.
+    pub fn add_device(&self, token: &str) -> DeviceId {
+        let (auth, token) = (self.auth.clone(), token.to_owned());
+        self.wait(async move { make(&auth, &token).await })
+    }
+
+    pub fn set_disabled(&self, disabled: bool) {
+        let (auth, device) = (self.auth.clone(), self.device);
+        let saved = self.wait(async move { auth.directory().set_disabled(device, disabled).await });
+        if let Some(reason) = saved.expect("saved").end_sessions {
+            self.command(Command::EndSessions(reason));
+        }
+    }
+
+    pub fn command(&self, command: Command) -> CommandReply {
+        let (registry, device) = (self.registry.clone(), self.device);
+        match self.wait(async move { registry.call(device, command).await }) {
+            CallOutcome::Reply(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn share(&self, entries: &[(&str, i64)]) {
+        let entries = entries
+            .iter()
+            .map(|(key, value)| (Key::from(*key), Value::Long(*value)))
+            .collect();
+        let scope = Scope::Shared;
+        let reply = self.command(Command::SaveAttributes { scope, entries });
+        assert_eq!(reply, CommandReply::Done);
+    }
+
+    pub fn unshare(&self, keys: &[&str]) {
+        let keys = keys.iter().copied().map(Key::from).collect();
+        let scope = Scope::Shared;
+        let reply = self.command(Command::DeleteAttributes { scope, keys });
+        assert_eq!(reply, CommandReply::Done);
+    }
+
+    pub fn order(method: &str, params: &str, oneway: bool, persistent: bool) -> RpcOrder {
+        RpcOrder {
+            id: RpcId::new(),
+            oneway,
+            method: method.to_owned(),
+            params: params.into(),
+            created: now(),
+            expires: now() + 20_000,
+            persistent,
+            retries: 5,
+            additional_info: None,
+        }
+    }
+
+    /// Its answer comes through the channel.
+    pub fn rpc(&self, order: RpcOrder) -> mpsc::Receiver<RpcAnswer> {
+        let (done, answer) = mpsc::channel();
+        let (registry, device) = (self.registry.clone(), self.device);
+        self.system.arbiter().spawn(async move {
+            let outcome = registry.call(device, Command::Rpc(order)).await;
+            if let CallOutcome::Reply(CommandReply::Rpc(answer)) = outcome {
+                let _ = done.send(answer);
+            }
+        });
+        answer
+    }
+
+    /// Latest values of the device, by key.
+    pub fn latest(&self) -> Vec<(String, Value)> {
+        let (store, device) = (self.store.clone(), self.device);
+        let latest = self.wait(async move { store.latest(device, None).await });
+        let mut latest: Vec<_> = latest
+            .expect("read")
+            .into_iter()
+            .map(|(key, point)| (key.to_string(), point.value))
+            .collect();
+        latest.sort_by(|a, b| a.0.cmp(&b.0));
+        latest
+    }
+
+    /// CLIENT attributes of the device.
+    pub fn client_attributes(&self) -> Vec<(String, Value)> {
+        let (store, device) = (self.store.clone(), self.device);
+        let found = self.wait(async move { store.attributes(device, Scope::Client, None).await });
+        let found = found.expect("read").into_iter();
+        found.map(|a| (a.key.to_string(), a.value)).collect()
+    }
+
+    pub fn rows(&self) -> Vec<EventKind> {
+        let rows = self.registry.recent_events(self.device, 1000);
+        rows.iter().map(|row| (*row.kind).clone()).collect()
+    }
+
+    /// Reasons of the refusals in the device's stream, oldest first.
+    pub fn refusals(&self) -> Vec<Reason> {
+        let reason = |kind| match kind {
+            EventKind::Refused { reason, .. } => Some(reason),
+            _ => None,
+        };
+        self.rows().into_iter().filter_map(reason).collect()
+    }
+
+    /// Why the device's sessions ended, oldest first.
+    pub fn ends(&self) -> Vec<String> {
+        let reason = |kind| match kind {
+            EventKind::Disconnected { reason } => Some(reason),
+            _ => None,
+        };
+        self.rows().into_iter().filter_map(reason).collect()
+    }
+
+    /// `rejected_total{transport="mqtt",reason="…"}`.
+    pub fn rejected(&self, reason: Reason) -> u64 {
+        let text = self.metrics.render();
+        let mark = format!(
+            "rejected_total{{transport=\"mqtt\",reason=\"{}\"}} ",
+            reason.label()
+        );
+        let line = text.lines().find_map(|line| line.strip_prefix(&mark));
+        line.map_or(0, |count| count.parse().expect("a count"))
+    }
+
+    /// Stops the door and the registry, and waits for the end.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
+    let metrics = Metrics::new();
+    let shared: SharedStore = Arc::new(store.clone());
+    let opened = Auth::open(config.admin.clone(), shared.clone()).await;
+    let (auth, _) = opened.expect("auth");
+    let device = make(&auth, TOKEN).await;
+    let registry = Registry::start(
+        config.registry,
+        config.device,
+        shared,
+        auth.clone(),
+        metrics.clone(),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let door = mqtt::start(
+        config.mqtt,
+        config.payload,
+        registry.clone(),
+        metrics.clone(),
+        listener,
+    )
+    .expect("the door opens");
+    let (stop, stopped) = oneshot::channel();
+    let house = House {
+        address: door.local_addr(),
+        store,
+        registry: registry.clone(),
+        metrics,
+        device,
+        auth,
+        system: actix::System::current(),
+        stop: Some(stop),
+        thread: None,
+    };
+    made.send(house).map_err(drop).expect("the test waits");
+    let _ = stopped.await;
+    door.stop().await;
+    registry.stop().await;
+}
+
+/// The device of a token; made if the store does not hold it yet.
+async fn make(auth: &Auth, token: &str) -> DeviceId {
+    use industryos_iot::model::credentials::Presented;
+    let presented = Presented::Token(token.to_owned());
+    if let Ok(known) = auth.identify(&presented).await {
+        return known.device.id;
+    }
+    let order = DeviceOrder {
+        name: format!("device of {token}"),
+        ..DeviceOrder::default()
+    };
+    let credentials = NewCredentials::AccessToken(token.to_owned());
+    let device = auth.directory().create_device(order, credentials).await;
+    device.expect("a device").id
+}
+
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_millis() as i64
+}
+
+/// Waits until `what` holds; fails after a time that is long even for a loaded machine.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(std::time::Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
