@@ -104,7 +104,8 @@ pub fn disconnect(reason: Reason) -> u8 {
         Reason::DeviceDisabled
         | Reason::DeviceDeleted
         | Reason::CredentialsChanged
-        | Reason::CredentialsUnknown => code::ADMINISTRATIVE_ACTION,
+        | Reason::CredentialsUnknown
+        | Reason::ClientIdUnknown => code::ADMINISTRATIVE_ACTION,
         Reason::ShuttingDown => code::SERVER_SHUTTING_DOWN,
         Reason::KeepaliveExpired => code::KEEP_ALIVE_TIMEOUT,
         Reason::ProtocolViolation => code::PROTOCOL_ERROR,

@@ -22,6 +22,9 @@ pub(super) struct Outbound {
     /// Waiting for room in the window.
     pub waiting: VecDeque<Flight>,
     waiting_bytes: usize,
+    /// Acknowledged retransmissions of an earlier connection's downlinks: the actor may have
+    /// offered its copy before it heard of that.
+    settled: Vec<DownlinkId>,
     /// Steps to report once the bytes have left.
     leaving: Vec<(DownlinkId, DeliveryStep)>,
 }
@@ -89,6 +92,9 @@ impl Open {
         if self.doom.is_some() || self.outbound.knows(id) {
             // It stays with the actor, or is already on its way (a retransmission of ours).
             return;
+        }
+        if self.outbound.settled.contains(&id) {
+            return self.report(id, DeliveryStep::Delivered, fx);
         }
         let Some((messages, qos)) = self.written_out(downlink.body) else {
             return self.report(id, DeliveryStep::Failed, fx);
@@ -228,7 +234,13 @@ impl Open {
         };
         // What is acknowledged has left.
         self.written(fx);
-        if let Some(id) = self.outbound.flights.remove(index).and_then(|f| f.downlink) {
+        let flight = self.outbound.flights.remove(index);
+        let again = flight.as_ref().is_some_and(|flight| flight.dup);
+        if let Some(id) = flight.and_then(|flight| flight.downlink) {
+            if again {
+                // As many as a stored session holds, so never more than a window or two.
+                self.outbound.settled.push(id);
+            }
             if ack.reason >= code::UNSPECIFIED {
                 self.refused_by_client(id, ack.reason, fx);
             } else if !self.outbound.knows(id) {

@@ -65,6 +65,12 @@ const TABLE: &[Case] = &[
         (2, 0x85),
     ),
     case(
+        "client id alone, by its own reason",
+        Reason::ClientIdUnknown,
+        ("c", None, None),
+        (2, 0x85),
+    ),
+    case(
         "client id alone, called missing",
         Reason::CredentialsMissing,
         ("c", None, None),

@@ -82,6 +82,22 @@ fn unacknowledged_publishes_come_again_with_dup_and_their_ids_in_order() {
 }
 
 #[test]
+fn a_copy_that_was_offered_before_the_acknowledgement_is_not_sent_after_it() {
+    let mut bench = Bench::open_with(persistent(Level::V311), settings());
+    bench.subscribe(RPC, 1);
+    bench.rpc(1, 1);
+    bench.input(Input::Gone("connection lost"));
+    let end = bench.closed().unwrap();
+    let mut bench = again(persistent(Level::V311), wire_of(&[(RPC, 1)]), end.inflight);
+    assert_eq!(bench.sent().len(), 1);
+    bench.packet(puback(1));
+    bench.settle();
+    bench.rpc(1, 1);
+    assert!(bench.sent().is_empty());
+    assert_eq!(deliveries(&bench.settle()), [(1, DeliveryStep::Delivered)]);
+}
+
+#[test]
 fn a_session_that_ends_with_its_connection_leaves_nothing() {
     let mut bench = Bench::open(Level::V311);
     bench.subscribe(RPC, 1);
