@@ -13,6 +13,7 @@ pub mod effects;
 mod handle_attributes;
 mod handle_poll;
 mod handle_rpc;
+mod handle_rpc_steps;
 mod handle_session;
 mod handle_telemetry;
 pub mod host;
@@ -22,8 +23,12 @@ mod load;
 pub mod messages;
 pub mod rpcs;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod turn_commands;
+mod turn_commit;
+mod turn_group;
 mod turn_uplinks;
 
 pub use actor::{DeviceActor, Seed};

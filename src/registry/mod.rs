@@ -9,6 +9,7 @@
 
 mod actors;
 pub mod config;
+mod connect;
 pub mod door;
 pub mod events;
 pub mod handle;

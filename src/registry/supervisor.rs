@@ -1,18 +1,17 @@
 //! Re-creates device actors from a factory, and carries connects and calls to them.
 
 use super::actors::Actors;
-use super::door::{CallOutcome, Command, CommandReply, ConnectRequest, Connected};
+use super::door::{CallOutcome, Command, CommandReply};
 use super::events::{EventFilter, EventHub, EventStream};
-use super::handle::DeviceHandle;
 use super::identity::Identify;
 use super::placement::Arbiters;
 use super::sweeper;
-use crate::auth::{Auth, Identified, NotIdentified};
+use crate::auth::Auth;
 use crate::device::link::died;
-use crate::device::messages::{Admitted, ConnectReply, Mail, SessionAsked};
+use crate::device::messages::Mail;
 use crate::device::{clock, Epochs, Host, Outside, Seed};
 use crate::model::event::{DeviceEvent, EventKind};
-use crate::model::ids::{DeviceId, Epoch, SessionId};
+use crate::model::ids::{DeviceId, Epoch};
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::model::Millis;
@@ -35,7 +34,7 @@ pub(super) struct Inner {
     arbiters: Arc<Arbiters>,
     /// A permit for each connect and call that no actor has taken up yet, per arbiter.
     queues: Vec<Arc<Semaphore>>,
-    identity: Arc<dyn Identify>,
+    pub(super) identity: Arc<dyn Identify>,
     metrics: Metrics,
     pub(super) stopping: AtomicBool,
 }
@@ -124,90 +123,6 @@ impl Registry {
         registry
     }
 
-    /// Authenticates, and opens a session or a single request. Awaits the takeover of an older
-    /// session. Refusals are counted and put into the device's stream here: callers only answer.
-    pub async fn connect(&self, request: ConnectRequest) -> Result<Connected, Rejection> {
-        let transport = request.transport;
-        let peer = request.peer;
-        self.let_in(request).await.map_err(|refused| {
-            match refused.device {
-                Some(device) => self.refuse_device(device, transport, &refused.rejection),
-                None => self.refuse_stranger(transport, peer, &refused.rejection),
-            }
-            refused.rejection
-        })
-    }
-
-    async fn let_in(&self, request: ConnectRequest) -> Result<Connected, NotIdentified> {
-        if self.is_stopping() {
-            return Err(NotIdentified {
-                rejection: stopping(),
-                device: None,
-            });
-        }
-        let identified = self.0.identity.identify(&request.presented).await?;
-        let device = identified.device.id;
-        let admitted = self.open(device, request).await.map_err(|rejection| {
-            let device = Some(device);
-            NotIdentified { rejection, device }
-        })?;
-        let handle = DeviceHandle::new(admitted.link);
-        self.confirm(&identified, &handle).await?;
-        Ok(Connected {
-            handle,
-            profile: identified.profile.options,
-            resumed: admitted.resumed,
-        })
-    }
-
-    /// Between `identify` and now the device may have been disabled, with nobody to tell.
-    async fn confirm(
-        &self,
-        identified: &Identified,
-        handle: &DeviceHandle,
-    ) -> Result<(), NotIdentified> {
-        let confirmed = self.0.identity.confirm(identified).await;
-        if let Err(refused) = &confirmed {
-            let reason = refused.rejection.reason.label().to_owned();
-            handle
-                .close(super::handle::SessionEnd {
-                    reason,
-                    ..Default::default()
-                })
-                .await;
-        }
-        confirmed
-    }
-
-    async fn open(&self, device: DeviceId, request: ConnectRequest) -> Result<Admitted, Rejection> {
-        let asked = request.session.map(|open| SessionAsked {
-            client_id: open.client_id,
-            clean_start: open.clean_start,
-            expiry: open.expiry,
-            downlinks: open.downlinks,
-        });
-        let (reply, answer) = oneshot::channel::<ConnectReply>();
-        let mail = Mail::Connect {
-            session: SessionId::new(),
-            transport: request.transport,
-            asked,
-            reply,
-        };
-        let patience = self.0.config.call_timeout.0 + self.0.config.takeover_timeout.0;
-        match self.ask(device, mail, answer, patience).await {
-            Asked::Answered(Some(answer)) => answer,
-            Asked::Answered(None) => Err(Rejection::new(
-                Reason::DeviceDeleted,
-                "there is no such device any more",
-            )),
-            Asked::Died => Err(died()),
-            Asked::TimedOut => Err(Rejection::new(
-                Reason::Internal,
-                "the device's actor did not answer in time",
-            )),
-        }
-    }
-
     /// Asks a device something on behalf of an operator.
     pub async fn call(&self, device: DeviceId, command: Command) -> CallOutcome {
         if self.is_stopping() {
@@ -225,7 +140,7 @@ impl Registry {
     }
 
     /// Sends when there is room at the device's arbiter, and waits for the answer.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         device: DeviceId,
         mail: Mail,
@@ -291,7 +206,12 @@ impl Registry {
         );
     }
 
-    fn refuse_device(&self, device: DeviceId, transport: Transport, rejection: &Rejection) {
+    pub(super) fn refuse_device(
+        &self,
+        device: DeviceId,
+        transport: Transport,
+        rejection: &Rejection,
+    ) {
         self.0.metrics.rejected(transport, rejection.reason);
         self.0.house.hub.publish(DeviceEvent {
             device,
@@ -336,14 +256,14 @@ impl Registry {
     }
 }
 
-enum Asked<T> {
+pub(super) enum Asked<T> {
     Answered(T),
     /// The actor panicked under way.
     Died,
     TimedOut,
 }
 
-fn stopping() -> Rejection {
+pub(super) fn stopping() -> Rejection {
     Rejection::new(Reason::ShuttingDown, "the platform is stopping")
 }
 

@@ -1,0 +1,164 @@
+//! Uplinks that share one commit, and what each of them is answered.
+
+use super::batching::size;
+use super::effects::Effects;
+use super::turn::Turn;
+use crate::model::event::EventKind;
+use crate::model::reject::Rejection;
+use crate::model::session::Transport;
+use crate::model::uplink::Outcome;
+use crate::model::Millis;
+use tokio::sync::oneshot;
+
+/// Enough for one commit.
+pub(super) const GROUP_BYTES: usize = 256 * 1024;
+
+/// The uplinks of one message and their outcomes so far.
+struct Ticket {
+    reply: oneshot::Sender<Vec<Outcome>>,
+    outcomes: Vec<Outcome>,
+    wanted: usize,
+    transport: Transport,
+}
+
+/// What shares the next commit.
+pub struct Group {
+    pub(super) fx: Effects,
+    tickets: Vec<Ticket>,
+    /// Outcomes that hold only if the commit does: (ticket, outcome).
+    hanging: Vec<(usize, usize)>,
+    pub(super) bytes: usize,
+    pub(super) points: u64,
+    pub(super) has_attributes: bool,
+    pub(super) at: Millis,
+}
+
+impl Group {
+    pub fn new() -> Self {
+        Self {
+            fx: Effects::default(),
+            tickets: Vec::new(),
+            hanging: Vec::new(),
+            bytes: 0,
+            points: 0,
+            has_attributes: false,
+            at: 0,
+        }
+    }
+
+    /// The uplinks of the next message are added from here on.
+    pub(super) fn open(
+        &mut self,
+        reply: oneshot::Sender<Vec<Outcome>>,
+        wanted: usize,
+        transport: Transport,
+    ) {
+        self.tickets.push(Ticket {
+            reply,
+            outcomes: Vec::with_capacity(wanted),
+            wanted,
+            transport,
+        });
+    }
+
+    pub(super) fn settled(&mut self, outcome: Outcome) {
+        if let Some(ticket) = self.tickets.last_mut() {
+            ticket.outcomes.push(outcome);
+        }
+    }
+
+    /// Adds an outcome that nothing can change any more.
+    pub(super) fn add_final(&mut self, outcome: Outcome, transport: Transport) {
+        if let Outcome::Refused(rejection) = &outcome {
+            self.fx.refuse(transport, rejection.clone());
+        }
+        self.settled(outcome);
+    }
+
+    /// Adds an outcome that the next commit decides, with the size of what it adds to it.
+    pub(super) fn add(&mut self, outcome: Outcome, transport: Transport, changes_before: usize) {
+        if matches!(outcome, Outcome::Refused(_)) {
+            return self.add_final(outcome, transport);
+        }
+        let added = self.fx.changes.iter().skip(changes_before);
+        self.bytes += added.map(size).sum::<usize>();
+        if let Some(ticket) = self.tickets.last() {
+            self.hanging
+                .push((self.tickets.len() - 1, ticket.outcomes.len()));
+        }
+        self.settled(outcome);
+    }
+}
+
+impl Turn {
+    /// Commits what the group gathered, then answers the tickets that are complete.
+    pub(super) async fn flush(&mut self, group: &mut Group) {
+        let mut fx = std::mem::take(&mut group.fx);
+        let changes = std::mem::take(&mut fx.changes);
+        let hanging = std::mem::take(&mut group.hanging);
+        match self.commit(changes, group.at).await {
+            Ok(()) => {
+                self.outside.metrics.points(group.points);
+                merge_saved(&mut fx);
+            }
+            Err(error) => {
+                refuse(hanging, group, &mut fx, &Rejection::from(error));
+            }
+        }
+        self.release(fx, group.at);
+        let (done, open): (Vec<_>, Vec<_>) = std::mem::take(&mut group.tickets)
+            .into_iter()
+            .partition(|ticket| ticket.outcomes.len() >= ticket.wanted);
+        for ticket in done {
+            // A session that has gone needs no answer.
+            let _ = ticket.reply.send(ticket.outcomes);
+        }
+        let at = group.at;
+        *group = Group::new();
+        group.tickets = open;
+        group.at = at;
+    }
+}
+
+/// Nothing of the group was kept: every outcome that hung on it is a refusal, and each is counted.
+fn refuse(
+    hanging: Vec<(usize, usize)>,
+    group: &mut Group,
+    fx: &mut Effects,
+    rejection: &Rejection,
+) {
+    fx.events.retain(|(_, kind)| {
+        !matches!(
+            kind,
+            EventKind::TelemetrySaved { .. } | EventKind::AttributesSaved { .. }
+        )
+    });
+    for (ticket, outcome) in hanging {
+        let Some(ticket) = group.tickets.get_mut(ticket) else {
+            continue;
+        };
+        if let Some(outcome) = ticket.outcomes.get_mut(outcome) {
+            *outcome = Outcome::Refused(rejection.clone());
+            fx.refusals.push((ticket.transport, rejection.clone()));
+        }
+    }
+}
+
+/// One row for the telemetry of one commit.
+fn merge_saved(fx: &mut Effects) {
+    let mut merged: Vec<(Option<Transport>, EventKind)> = Vec::with_capacity(fx.events.len());
+    for (transport, kind) in fx.events.drain(..) {
+        if let (
+            Some((last_transport, EventKind::TelemetrySaved { points: sum })),
+            EventKind::TelemetrySaved { points },
+        ) = (merged.last_mut(), &kind)
+        {
+            if *last_transport == transport {
+                *sum = sum.saturating_add(*points);
+                continue;
+            }
+        }
+        merged.push((transport, kind));
+    }
+    fx.events = merged;
+}
