@@ -72,6 +72,8 @@ fn subscriptions(attributes: bool, rpc: bool) -> Subscriptions {
 struct Lines {
     room: usize,
     taken: Vec<(Option<Epoch>, Option<PollId>, Downlink)>,
+    /// Polls that were to take something while there was no room: their clients have gone.
+    gone: Vec<PollId>,
 }
 
 impl Lines {
@@ -91,7 +93,11 @@ impl Takers for Lines {
     }
 
     fn poll(&mut self, poll: PollId, downlink: Downlink) -> bool {
-        self.take(None, Some(poll), downlink)
+        let taken = self.take(None, Some(poll), downlink);
+        if !taken {
+            self.gone.push(poll);
+        }
+        taken
     }
 }
 

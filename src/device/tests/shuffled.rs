@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::device::messages::{CommandReply, Poll, SessionEnd};
+use crate::device::rpcs::request_id_of;
 use crate::device::state::WaitingPoll;
 use crate::model::attributes::AttributeChanges;
 use crate::model::downlink::DownlinkBody;
@@ -274,7 +275,7 @@ impl World {
             if let DownlinkBody::Rpc { redelivery, .. } = downlink.body {
                 let earlier = &self.lines.taken[..at];
                 let by_session = |t: &&(Option<Epoch>, _, Downlink)| {
-                    t.0.is_some() && t.2.id as u32 == downlink.id as u32
+                    t.0.is_some() && request_id_of(t.2.id) == request_id_of(downlink.id)
                 };
                 if earlier.iter().any(|t| by_session(&t)) {
                     assert!(redelivery, "given out twice without a mark");
@@ -282,6 +283,9 @@ impl World {
             }
         }
         self.seen = self.lines.taken.len();
+        for poll in self.lines.gone.drain(..) {
+            *self.polls.get_mut(&poll).unwrap() += 1;
+        }
     }
 
     fn check_effects(&mut self, fx: Effects) {
@@ -351,7 +355,11 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_happens_in_whatever_order_the_promises_hold(
