@@ -1,7 +1,6 @@
 //! Attributes in their scopes: read, write, delete (contract/admin-rest.md 5). Shared changes
 //! reach the device; 200 means on disk.
 
-use super::body;
 use super::endpoint::{delete, get, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
 use super::extract::Guard;
@@ -185,7 +184,8 @@ async fn save(state: &ApiState, device: &Device, word: &str, payload: Payload) -
     if scope == Scope::Client {
         return Err(invalid_scope(word));
     }
-    let body = body::read(payload, state).await?;
+    let limit = state.config.max_body;
+    let body = state.body(device.id, payload, limit).await?;
     let entries = parse(&body, device, state).await?;
     if entries.is_empty() {
         return Err(ApiError::bad("No attributes data found in request body!"));
@@ -209,10 +209,10 @@ async fn parse(
         let detail = "null is no value; nothing of this request was saved";
         Err(Rejection::new(Reason::NullValue, detail))
     });
-    parsed.map_err(|rejection| {
-        state.refuse(&rejection);
-        refusal(rejection)
-    })
+    match parsed {
+        Ok(entries) => Ok(entries),
+        Err(rejection) => Err(refusal(state.refuse(device.id, rejection).await)),
+    }
 }
 
 /// ThingsBoard's texts, with what and where beside them.

@@ -52,7 +52,7 @@ struct Login {
 }
 
 async fn login(state: Data<ApiState>, peer: Peer, payload: Payload) -> Answer {
-    let asked: Login = body::json(payload, &state).await?;
+    let asked: Login = body::json_of_stranger(payload, &state).await?;
     let operators = state.auth.operators();
     let tokens = operators
         .login(&asked.username, &asked.password, peer.0)
@@ -68,7 +68,7 @@ struct RefreshToken {
 }
 
 async fn refresh(state: Data<ApiState>, payload: Payload) -> Answer {
-    let asked: RefreshToken = body::json(payload, &state).await?;
+    let asked: RefreshToken = body::json_of_stranger(payload, &state).await?;
     let tokens = state.auth.operators().refresh(&asked.refresh_token).await?;
     Ok(pair(&tokens))
 }
@@ -117,7 +117,7 @@ async fn change_password(
     peer: Peer,
     payload: Payload,
 ) -> Answer {
-    let asked: ChangePassword = body::json(payload, &state).await?;
+    let asked: ChangePassword = body::json_of_stranger(payload, &state).await?;
     let tokens = state
         .auth
         .operators()

@@ -3,29 +3,28 @@
 
 use super::error::ApiError;
 use super::ApiState;
+use crate::model::reject::{Reason, Rejection};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-/// Reads a whole body of at most `api.max_body` bytes.
-/// Errors: 413 above the limit, 408 when it took longer than `api.body_timeout`, 400 when broken off.
-pub async fn read(payload: Payload, state: &ApiState) -> Result<Bytes, ApiError> {
-    read_at_most(payload, state, state.config.max_body.bytes()).await
-}
-
-/// Like [`read`], with a limit of its own.
-pub async fn read_at_most(
+/// Reads a whole body of at most `limit` bytes.
+/// Errors: `TooLarge`, `TooSlow` (longer than `api.body_timeout`), `ProtocolViolation` (broken off).
+pub async fn read(
     mut payload: Payload,
     state: &ApiState,
     limit: usize,
-) -> Result<Bytes, ApiError> {
+) -> Result<Bytes, Rejection> {
     let collect = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| ApiError::bad("Request body broke off"))?;
+            let chunk = chunk.map_err(|_| {
+                Rejection::new(Reason::ProtocolViolation, "The request body broke off")
+            })?;
             if body.len().saturating_add(chunk.len()) > limit {
-                return Err(ApiError::too_large(limit));
+                let detail = format!("Payload size exceeds the limit of {limit} bytes");
+                return Err(Rejection::new(Reason::TooLarge, detail));
             }
             body.extend_from_slice(&chunk);
         }
@@ -33,12 +32,32 @@ pub async fn read_at_most(
     };
     actix_web::rt::time::timeout(state.config.body_timeout.0, collect)
         .await
-        .unwrap_or_else(|_| Err(ApiError::too_slow()))
+        .unwrap_or_else(|_| {
+            let detail = "The request body took too long to arrive";
+            Err(Rejection::new(Reason::TooSlow, detail))
+        })
 }
 
-/// Reads a body and parses it as JSON of this shape.
+/// Reads a body of at most `api.max_body` bytes and parses it as JSON of this shape.
 pub async fn json<T: DeserializeOwned>(payload: Payload, state: &ApiState) -> Result<T, ApiError> {
-    parse(&read(payload, state).await?)
+    json_at_most(payload, state, state.config.max_body.bytes()).await
+}
+
+/// The same for callers that nobody knows yet: at most `api.max_login_body` bytes.
+pub async fn json_of_stranger<T: DeserializeOwned>(
+    payload: Payload,
+    state: &ApiState,
+) -> Result<T, ApiError> {
+    json_at_most(payload, state, state.config.max_login_body.bytes()).await
+}
+
+async fn json_at_most<T: DeserializeOwned>(
+    payload: Payload,
+    state: &ApiState,
+    limit: usize,
+) -> Result<T, ApiError> {
+    let body = read(payload, state, limit).await;
+    parse(&body.inspect_err(|rejection| state.count(rejection.reason))?)
 }
 
 /// Parses JSON. The error says where, and never repeats what was sent (it may be a password).

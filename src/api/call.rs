@@ -1,5 +1,6 @@
 //! How handlers reach a device: through the registry's door, every outcome made an answer.
 
+use super::body;
 use super::error::ApiError;
 use super::params;
 use super::ApiState;
@@ -8,7 +9,9 @@ use crate::model::device::Device;
 use crate::model::ids::DeviceId;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
+use crate::model::units::ByteSize;
 use crate::registry::{CallOutcome, Command, CommandReply};
+use actix_web::web::{Bytes, Payload};
 
 impl ApiState {
     /// The device that an id names, in the words of the telemetry and RPC controllers.
@@ -50,9 +53,30 @@ impl ApiState {
         }
     }
 
-    /// Counts what is refused here, before any actor hears of it.
-    pub fn refuse(&self, rejection: &Rejection) {
-        self.metrics.rejected(Transport::Rest, rejection.reason);
+    /// A body about this device. What is wrong with it goes into the device's stream.
+    pub async fn body(
+        &self,
+        device: DeviceId,
+        payload: Payload,
+        limit: ByteSize,
+    ) -> Result<Bytes, ApiError> {
+        match body::read(payload, self, limit.bytes()).await {
+            Ok(body) => Ok(body),
+            Err(rejection) => Err(self.refuse(device, rejection).await.into()),
+        }
+    }
+
+    /// Counts what is refused here, and puts it into the device's stream.
+    pub async fn refuse(&self, device: DeviceId, rejection: Rejection) -> Rejection {
+        let told = Command::Refused(rejection.clone());
+        // The caller hears the refusal whatever becomes of its row.
+        let _ = self.registry.call(device, told).await;
+        rejection
+    }
+
+    /// Counts what is refused about no device.
+    pub fn count(&self, reason: Reason) {
+        self.metrics.rejected(Transport::Rest, reason);
     }
 
     /// Counts a failed login. Never logs who or with what.
@@ -65,7 +89,7 @@ impl ApiState {
             _ => None,
         };
         if let Some(reason) = reason {
-            self.metrics.rejected(Transport::Rest, reason);
+            self.count(reason);
         }
         error.into()
     }

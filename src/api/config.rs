@@ -9,6 +9,7 @@ use serde::Deserialize;
 pub struct Config {
     pub max_body: ByteSize,
     pub max_rpc_body: ByteSize,
+    pub max_login_body: ByteSize,
     pub body_timeout: Period,
     pub max_page_size: usize,
     pub max_intervals: usize,

@@ -85,24 +85,6 @@ impl ApiError {
         )
     }
 
-    /// 413; `limit` in bytes.
-    pub fn too_large(limit: usize) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            code::PARAMETERS,
-            format!("Payload size exceeds the limit of {limit} bytes"),
-        )
-    }
-
-    /// 408: the body came too slowly.
-    pub fn too_slow() -> Self {
-        Self::new(
-            StatusCode::REQUEST_TIMEOUT,
-            code::GENERAL,
-            "The request body took too long to arrive",
-        )
-    }
-
     /// 429 with `Retry-After`.
     pub fn too_many(message: impl Into<Cow<'static, str>>, retry_after: u64) -> Self {
         Self::new(
@@ -201,12 +183,8 @@ impl From<Rejection> for ApiError {
             Reason::StoreFull | Reason::ShuttingDown | Reason::StaleEpoch => {
                 Self::unavailable(reason.label()).detail(detail)
             }
-            Reason::TooLarge => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                code::PARAMETERS,
-                "Payload size exceeds the limit",
-            )
-            .detail(detail),
+            Reason::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::PARAMETERS, detail),
+            Reason::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, code::GENERAL, detail),
             Reason::QueueFull | Reason::RateLimited | Reason::TooManyConnections => {
                 Self::too_many("Too many requests for this device!", RETRY_SECONDS).detail(detail)
             }

@@ -174,6 +174,9 @@ pub async fn answer(state: &ApiState, device: DeviceId, asked: Asked) -> Answer 
             aggregation,
             order,
         } => {
+            if keys.len().saturating_mul(intervals.len()) > state.config.max_history_points {
+                return Err(too_many(state.config.max_history_points));
+            }
             let mut out = String::from("{");
             for key in &keys {
                 let found = state.store.aggregate(device, key, &intervals, aggregation);
@@ -205,6 +208,12 @@ fn write_key(key: &Key, rows: &[Point], strict: bool, out: &mut String) {
         write_point(row, strict, out);
     }
     out.push(']');
+}
+
+fn too_many(max: usize) -> ApiError {
+    ApiError::bad(format!(
+        "The answer would hold more than {max} points: ask for a shorter range, fewer keys, a limit or an aggregation"
+    ))
 }
 
 /// Points of several series, read a page at a time.
@@ -270,9 +279,7 @@ impl Reading {
             while cursor.left > 0 {
                 count += self.page(key, &mut cursor).await?.len();
                 if count > max {
-                    return Err(ApiError::bad(format!(
-                        "The answer would hold more than {max} points: ask for a shorter range, fewer keys, a limit or an aggregation"
-                    )));
+                    return Err(too_many(max));
                 }
             }
         }

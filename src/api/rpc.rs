@@ -1,7 +1,6 @@
 //! Server-side RPC (contract/rpc.md 1): one-way and two-way, in the paths of both versions. They
 //! differ in the status when nothing came of it: 504 in version 2, 409 or 408 in version 1.
 
-use super::body;
 use super::call::unreachable;
 use super::endpoint::{post, tagged, Endpoint};
 use super::error::{code, Answer, ApiError};
@@ -9,7 +8,7 @@ use super::extract::Guard;
 use super::ApiState;
 use crate::model::json::rpc_order;
 use crate::model::reject::{Reason, Rejection};
-use crate::model::rpc::{RpcAnswer, RpcOrder};
+use crate::model::rpc::RpcAnswer;
 use crate::registry::{CallOutcome, Command, CommandReply};
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload};
@@ -84,9 +83,19 @@ async fn send(
     version: Version,
 ) -> Answer {
     let device = state.device(device).await?;
-    let limit = state.config.max_rpc_body.bytes();
-    let body = body::read_at_most(payload, state, limit).await?;
-    let order = order(&body, oneway, state)?;
+    let limit = state.config.max_rpc_body;
+    let body = state.body(device.id, payload, limit).await?;
+    let order = rpc_order(
+        &body,
+        oneway,
+        super::now(),
+        state.rpc_retries,
+        &state.payload,
+    );
+    let order = match order {
+        Ok(order) => order,
+        Err(rejection) => return Err(refusal(state.refuse(device.id, rejection).await)),
+    };
     tracing::debug!(operator = %guard.0.username, device = %device.id, rpc = %order.id, "rpc");
     match state.registry.call(device.id, Command::Rpc(order)).await {
         CallOutcome::Reply(CommandReply::Rpc(answer)) => reply(answer, version),
@@ -94,20 +103,6 @@ async fn send(
         CallOutcome::TimedOut => Err(no_reply(version)),
         other => Err(unreachable(&other)),
     }
-}
-
-fn order(body: &[u8], oneway: bool, state: &ApiState) -> Result<RpcOrder, ApiError> {
-    let order = rpc_order(
-        body,
-        oneway,
-        super::now(),
-        state.rpc_retries,
-        &state.payload,
-    );
-    order.map_err(|rejection| {
-        state.refuse(&rejection);
-        refusal(rejection)
-    })
 }
 
 fn refusal(rejection: Rejection) -> ApiError {

@@ -1,7 +1,6 @@
 //! Telemetry as operators write it: save and delete (contract/admin-rest.md 5). Everything goes
 //! through the device's actor; 200 means on disk.
 
-use super::body;
 use super::endpoint::{delete, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
 use super::extract::Guard;
@@ -78,13 +77,14 @@ async fn save_with_ttl(
 
 async fn store(state: &ApiState, kind: &str, id: &str, payload: Payload) -> Answer {
     let device = state.entity(kind, id).await?;
-    let body = body::read(payload, state).await?;
+    let limit = state.config.max_body;
+    let body = state.body(device.id, payload, limit).await?;
     let profile = state.store.profile(device.profile).await?;
     let options = profile.map(|profile| profile.options).unwrap_or_default();
-    let telemetry = parse(&body, options, state).map_err(|rejection| {
-        state.refuse(&rejection);
-        refusal(rejection)
-    })?;
+    let telemetry = match parse(&body, options, state) {
+        Ok(telemetry) => telemetry,
+        Err(rejection) => return Err(refusal(state.refuse(device.id, rejection).await)),
+    };
     if telemetry.points() == 0 {
         return Err(ApiError::bad("No time series data found in request body!"));
     }

@@ -60,6 +60,9 @@ pub enum Command {
     EndSessions(Reason),
     /// Ends live sessions (`DeviceDeleted`), commits `Change::DeviceDelete`, refuses all that follows.
     Delete,
+    /// The operator REST refused something about this device: counted and put in its event stream.
+    /// Reply: `Refused`, the same.
+    Refused(Rejection),
     /// Reply: `Snapshot`.
     Snapshot,
 }

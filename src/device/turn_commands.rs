@@ -141,6 +141,7 @@ impl Turn {
                 self.forget_gone_polls();
                 return Ok(CommandReply::Snapshot(self.state.snapshot()));
             }
+            Command::Refused(rejection) => return Err(rejection),
             Command::Delete => {
                 self.delete(now).await?;
                 Outcome::Done

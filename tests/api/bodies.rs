@@ -55,6 +55,19 @@ fn a_body_over_the_limit_is_413_also_when_it_comes_in_chunks() {
 }
 
 #[test]
+fn strangers_may_only_send_small_bodies() {
+    let api = start();
+    let long = format!(r#"{{"username":"{}","password":"x"}}"#, "x".repeat(20_000));
+    for path in ["/api/auth/login", "/api/auth/token"] {
+        let answer = api.anonymous("POST", path, &long);
+        assert_error(&answer, 413, 31, "limit of 16384 bytes");
+    }
+    let metrics = api.metrics.render();
+    let counted = r#"rejected_total{transport="rest",reason="too_large"} 2"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[test]
 fn a_body_that_never_comes_is_408() {
     let api = start_with(|config| config.api.body_timeout = Period(Duration::from_millis(200)));
     let head = head(&api, "/api/device", "Content-Length: 100");

@@ -111,6 +111,10 @@ fn the_stream_tells_newest_first_what_happened_and_takes_a_limit() {
     assert_eq!(row["reason"], Value::Null);
     assert!(row["detail"].as_str().unwrap().contains("SHARED_SCOPE"));
     assert!(row["ts"].as_i64().unwrap() > 1_700_000_000_000);
+    api.call("POST", &api.plugin(&device, "timeseries/ANY"), "{");
+    let rows = ok(api.get(&format!("/api/device/{}/events?limit=1", device.id)));
+    assert_eq!(rows[0]["kind"], "refused");
+    assert_eq!(rows[0]["reason"], "bad_json");
     let path = format!("/api/device/{}/events?limit=x", device.id);
     assert_error(&api.get(&path), 400, 31, "'limit'");
     assert_eq!(api.get(&format!("/api/device/{NOBODY}/events")).status, 404);

@@ -123,6 +123,13 @@ fn an_answer_above_the_limit_is_refused_and_not_cut() {
     };
     assert_error(&api.get(&path(11_000)), 400, 31, "more than 10 points");
     assert_eq!(times(&ok(api.get(&path(10_000))), "t").len(), 10);
+    let rows = "values/timeseries?keys=t&startTs=0&endTs=11000&interval=1000&agg=SUM";
+    assert_error(
+        &api.get(&api.plugin(&device, rows)),
+        400,
+        31,
+        "more than 10 points",
+    );
 }
 
 #[test]
