@@ -1,5 +1,6 @@
 //! A running door in this process: registry, device actors and a store in memory behind it.
 
+use crate::wait::wait_for;
 use industryos_iot::auth::directory::{DeviceOrder, NewCredentials};
 use industryos_iot::auth::Auth;
 use industryos_iot::config::layer::Layers;
@@ -151,6 +152,24 @@ impl House {
             _ => None,
         });
         reasons.collect()
+    }
+
+    /// `rejected_total{transport="http",reason=..}`.
+    pub fn rejected(&self, reason: &str) -> f64 {
+        let text = self.metrics.render();
+        let line = text.lines().find(|line| {
+            line.starts_with("rejected_total{")
+                && line.contains("\"http\"")
+                && line.contains(&format!("\"{reason}\""))
+        });
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    pub fn wait_for_rejected(&self, reason: &str, count: f64) {
+        wait_for("the refusals to be counted", || {
+            (self.rejected(reason) >= count).then_some(())
+        });
     }
 
     pub fn credentials_of(&self, device: DeviceId) -> String {

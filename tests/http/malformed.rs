@@ -140,4 +140,5 @@ fn bytes_that_are_no_http_are_refused_and_the_server_goes_on() {
         ask(&house, request("POST", "telemetry", "{\"a\":1}")).status,
         200
     );
+    house.wait_for_rejected("protocol_violation", 5.0);
 }

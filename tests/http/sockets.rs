@@ -47,6 +47,7 @@ fn a_head_that_does_not_arrive_is_given_up() {
     slow.closed();
     assert_eq!(silent.expect(408).body, "");
     silent.closed();
+    house.wait_for_rejected("too_slow", 2.0);
 }
 
 #[test]
@@ -71,6 +72,7 @@ fn a_later_head_that_does_not_arrive_is_given_up_too() {
         }
     });
     assert!(closed < Duration::from_secs(5), "{closed:?}");
+    house.wait_for_rejected("too_slow", 1.0);
 }
 
 #[test]
@@ -191,6 +193,7 @@ fn one_address_has_its_limit_of_connections() {
     let answer = ask(&house, "");
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("5"));
+    house.wait_for_rejected("too_many_connections", 1.0);
     held.clear();
     wait_for("a place", || {
         let mut socket = Socket::connect(&house);
@@ -220,4 +223,44 @@ fn a_full_poll_answer_reaches_a_client_that_reads_late() {
     assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok());
     assert_eq!(socket.expect(200).json()["method"], "late");
     socket.expect(200);
+}
+
+#[test]
+fn a_client_that_comes_and_goes_is_nothing_to_count() {
+    let house = House::open();
+    for _ in 0..5 {
+        drop(Socket::connect(&house));
+        ask(&house, request("GET", "attributes", ""));
+    }
+    assert_eq!(
+        house.rejected("too_slow") + house.rejected("protocol_violation"),
+        0.0
+    );
+}
+
+#[test]
+fn all_bodies_together_have_their_limit_and_it_frees_itself() {
+    let house = House::with(|config| config.http.body_memory.0 = 1000);
+    let half = format!("{{\"a\":\"{}\"}}", "x".repeat(600));
+    let head = format!(
+        "POST /api/v1/{TOKEN}/telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 700\r\n\r\n"
+    );
+    let mut holder = Socket::connect(&house);
+    holder.send(format!("{head}{half}"));
+    wait_for("the memory to be taken", || {
+        let answer = ask(&house, request("POST", "telemetry", &half));
+        (answer.status == 429 && answer.header("retry-after") == Some("1")).then_some(())
+    });
+    drop(holder);
+    wait_for("the memory to be free", || {
+        (ask(&house, request("POST", "telemetry", &half)).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn an_upgrade_header_does_not_lift_the_time_limit_of_a_body() {
+    let house = impatient();
+    let mut socket = Socket::connect(&house);
+    socket.send(format!("POST /api/v1/{TOKEN}/telemetry HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\n{{"));
+    socket.expect(408);
 }

@@ -29,7 +29,7 @@ fn an_unknown_token_is_401_with_an_empty_body_everywhere() {
             );
         }
     }
-    assert!(rejected(&house, "credentials_unknown") >= 14.0);
+    assert!(house.rejected("credentials_unknown") >= 14.0);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn unknown_paths_are_404_with_error_json_that_tells_no_token() {
         assert!(answer.error().contains("not available yet"), "{answer:?}");
         assert_eq!(answer.status, 404);
     }
-    assert!(rejected(&house, "unknown_topic") >= 12.0);
+    assert!(house.rejected("unknown_topic") >= 12.0);
 }
 
 #[test]
@@ -175,14 +175,4 @@ fn a_deleted_devices_token_is_401() {
         ask(&house, request("POST", "telemetry", "{\"a\":1}")).status,
         401
     );
-}
-
-/// `rejected_total{transport="http",reason=..}`.
-fn rejected(house: &House, reason: &str) -> f64 {
-    let text = house.metrics.render();
-    let line = text.lines().find(|line| {
-        line.starts_with("rejected_total{") && line.contains("\"http\"") && line.contains(reason)
-    });
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-        .unwrap_or(0.0)
 }

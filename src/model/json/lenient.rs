@@ -15,11 +15,18 @@ use std::fmt::{self, Write};
 /// Deeper than this the json5 crate is never let, whatever the rules say.
 const DEEPEST: usize = 128;
 
-/// JSON5 text as strict JSON; `Ok(None)` when it is no JSON5 either.
+/// Longer text is not tried, in bytes: the habits are those of small devices, and the json5 crate
+/// finds the line of an error anew for each nesting level.
+const LONGEST: usize = 64 << 10;
+
+/// JSON5 text as strict JSON; `Ok(None)` when it is no JSON5 either, or too long to try.
 ///
 /// # Errors
 /// `TooDeep`, and `BadValue` for NaN and infinities.
 pub(super) fn to_strict(text: &str, rules: &Rules) -> Result<Option<String>, Rejection> {
+    if text.len() > LONGEST {
+        return Ok(None);
+    }
     if deepest(text) > rules.max_depth.min(DEEPEST) {
         return Err(rules.too_deep());
     }

@@ -1,5 +1,6 @@
 //! Request bodies: limited in size however they are sent, and in time.
 
+use super::limits::Share;
 use crate::model::reject::{Reason, Rejection};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{HeaderMap, CONTENT_LENGTH};
@@ -16,14 +17,15 @@ use std::time::Duration;
 use tokio::time::{sleep, Sleep};
 
 /// The whole body, at most `limit` bytes. A length that is announced as too large is refused
-/// before anything is read.
+/// before anything is read. `share` grows with the body.
 ///
 /// # Errors
-/// `TooLarge`, `TooSlow`, `ProtocolViolation` (the client broke off, or the encoding is broken).
+/// `TooLarge`, `QueueFull` (no memory for it now), `TooSlow`, `ProtocolViolation` (the client broke off, or the encoding is broken).
 pub(super) async fn read(
     headers: &HeaderMap,
     mut payload: Payload,
     limit: usize,
+    share: &mut Share,
 ) -> Result<Bytes, Rejection> {
     let announced = headers
         .get(CONTENT_LENGTH)
@@ -37,6 +39,7 @@ pub(super) async fn read(
         if body.len().saturating_add(chunk.len()) > limit {
             return Err(too_large(limit));
         }
+        share.grow(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())

@@ -6,6 +6,8 @@
 
 use super::limits::Place;
 use super::Config;
+use crate::model::reject::{Reason, Rejection};
+use actix_http::error::DispatchError;
 use actix_web::rt::net::TcpStream;
 use std::cell::{Cell, RefCell};
 use std::future::{poll_fn, Future};
@@ -31,6 +33,10 @@ pub(super) struct Connection(Rc<Shared>);
 struct Shared {
     phase: Cell<Phase>,
     gone: Cell<bool>,
+    /// A head or a write took too long.
+    slow: Cell<bool>,
+    /// A handler was called at least once.
+    served: Cell<bool>,
     waiting: RefCell<Option<Waker>>,
     unconfirmed: RefCell<Vec<oneshot::Sender<bool>>>,
 }
@@ -53,6 +59,7 @@ enum Phase {
 impl Connection {
     /// A handler begins.
     pub fn busy(&self) {
+        self.0.served.set(true);
         if !matches!(self.0.phase.get(), Phase::Closing(_)) {
             self.0.phase.set(Phase::Busy);
         }
@@ -90,6 +97,22 @@ impl Connection {
     /// happens, `written` is dropped with the connection.
     pub fn confirm_when_written(&self, written: oneshot::Sender<bool>) {
         self.0.unconfirmed.borrow_mut().push(written);
+    }
+
+    /// What there is to hold against a connection that has ended, beyond what handlers refused.
+    pub fn verdict(&self, end: &Result<(), DispatchError>) -> Option<Rejection> {
+        let slow = || Rejection::new(Reason::TooSlow, "a request or its answer took too long");
+        match end {
+            Err(DispatchError::Parse(error)) => Some(Rejection::new(
+                Reason::ProtocolViolation,
+                format!("no HTTP request: {error}"),
+            )),
+            _ if self.0.slow.get() => Some(slow()),
+            // The client did not close, and never said enough for a handler: actix's limit for
+            // the first head.
+            Ok(()) if !self.0.gone.get() && !self.0.served.get() => Some(slow()),
+            _ => None,
+        }
     }
 
     fn ended(&self) {
@@ -146,7 +169,6 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        self.connection.ended();
         // What was not written goes back.
         self.connection.0.unconfirmed.borrow_mut().clear();
     }
@@ -163,6 +185,8 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         // Past its limit a connection reads as closed, also when bytes are there.
         if limit.is_some_and(|limit| this.reading.expired(limit, cx)) {
+            let head = matches!(this.connection.0.phase.get(), Phase::Head(_));
+            this.connection.0.slow.set(head);
             this.connection.ended();
             return Poll::Ready(Ok(()));
         }
@@ -190,6 +214,7 @@ impl Wire {
         }
         let limit = self.writing.limit_or(Instant::now() + self.write_limit);
         if self.writing.expired(limit, cx) {
+            self.connection.0.slow.set(true);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending

@@ -2,7 +2,7 @@
 
 use super::body::{Finished, Timed};
 use super::connection::{Connection, Wire};
-use super::limits::Connections;
+use super::limits::{BodyMemory, Connections};
 use super::routes::{self, Room};
 use super::Config;
 use crate::model::json::Rules;
@@ -12,11 +12,11 @@ use crate::registry::Registry;
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpService};
 use actix_server::{Server, ServerHandle};
-use actix_service::{fn_service, map_config, IntoServiceFactory, ServiceFactoryExt};
+use actix_service::{apply_fn_factory, map_config, IntoServiceFactory, ServiceFactoryExt};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, CONNECTION};
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpMessage};
@@ -68,6 +68,7 @@ pub fn start(
 ) -> io::Result<Door> {
     let address = listener.local_addr()?;
     let connections = Connections::new(&config, metrics);
+    let memory = BodyMemory::new(config.body_memory.bytes());
     let workers = match config.workers {
         0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         workers => workers,
@@ -81,11 +82,12 @@ pub fn start(
     let closing = builder.graceful_shutdown_signal();
     let server = builder
         .listen("http", listener, move || {
-            let room = Room::new(config.clone(), payload_rules.clone(), registry.clone());
-            let limits = (config.clone(), connections.clone(), registry.clone());
-            let accept = move |stream: TcpStream| {
-                let wire = admit(stream, &limits.0, &limits.1, &limits.2);
-                async move { wire }
+            let rules = payload_rules.clone();
+            let room = Room::new(config.clone(), rules, registry.clone(), memory.clone());
+            let entrance = Entrance {
+                config: config.clone(),
+                connections: connections.clone(),
+                registry: registry.clone(),
             };
             let closing = closing.clone();
             let (mount, body_limit) = (mount.clone(), config.body_timeout.0);
@@ -108,7 +110,9 @@ pub fn start(
                     data.insert(wire.connection());
                 })
                 .h1(map_config(app, |()| AppConfig::default()));
-            fn_service(accept).and_then(http)
+            apply_fn_factory(http, move |stream: TcpStream, http: &_| {
+                entrance.receive(stream, http)
+            })
         })?
         .run();
     let handle = server.handle();
@@ -119,25 +123,60 @@ pub fn start(
     })
 }
 
-/// A new connection, if there is room for it; otherwise it hears why and is closed.
-fn admit(
-    stream: TcpStream,
-    config: &Config,
-    connections: &Connections,
-    registry: &Registry,
-) -> Result<(Wire, Option<SocketAddr>), DispatchError> {
-    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
-        connection: close\r\ncontent-length: 0\r\n\r\n";
-    let peer = stream.peer_addr().map_err(DispatchError::Io)?;
-    // Only delays small writes if it fails.
-    let _ = stream.set_nodelay(true);
-    match connections.admit(peer.ip()) {
-        Ok(place) => Ok((Wire::new(stream, place, config), Some(peer))),
-        Err(rejection) => {
-            registry.refuse_stranger(Transport::Http, peer.ip(), &rejection);
-            // A courtesy; the kernel's buffer of a new connection takes it.
-            let _ = stream.into_std().and_then(|mut stream| stream.write(BUSY));
-            Err(DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
+/// Where connections come in, and where it is noted how they ended.
+#[derive(Clone)]
+struct Entrance {
+    config: Config,
+    connections: Connections,
+    registry: Registry,
+}
+
+type Arrival = (Wire, Option<SocketAddr>);
+
+impl Entrance {
+    /// Serves a connection to its end. What went wrong before any handler knew of it (no room, no
+    /// HTTP, too slow) is counted here.
+    fn receive<S>(
+        &self,
+        stream: TcpStream,
+        http: &S,
+    ) -> impl Future<Output = Result<(), DispatchError>>
+    where
+        S: Service<Arrival, Response = (), Error = DispatchError>,
+    {
+        let peer = stream.peer_addr();
+        let begun = self.admit(stream).map(|wire| {
+            let connection = wire.connection();
+            let peer = peer.as_ref().ok().copied();
+            (connection, http.call((wire, peer)))
+        });
+        let registry = self.registry.clone();
+        async move {
+            let (connection, service) = begun?;
+            let result = service.await;
+            if let (Some(rejection), Ok(peer)) = (connection.verdict(&result), peer) {
+                registry.refuse_stranger(Transport::Http, peer.ip(), &rejection);
+            }
+            result
+        }
+    }
+
+    /// The connection, if there is room for it; otherwise it hears why and is closed.
+    fn admit(&self, stream: TcpStream) -> Result<Wire, DispatchError> {
+        const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
+            connection: close\r\ncontent-length: 0\r\n\r\n";
+        let peer = stream.peer_addr().map_err(DispatchError::Io)?.ip();
+        // Only delays small writes if it fails.
+        let _ = stream.set_nodelay(true);
+        match self.connections.admit(peer) {
+            Ok(place) => Ok(Wire::new(stream, place, &self.config)),
+            Err(rejection) => {
+                self.registry
+                    .refuse_stranger(Transport::Http, peer, &rejection);
+                // A courtesy; the kernel's buffer of a new connection takes it.
+                let _ = stream.into_std().and_then(|mut stream| stream.write(BUSY));
+                Err(DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
+            }
         }
     }
 }
@@ -180,7 +219,7 @@ where
 
 /// Puts the time limit around a body; `None` when there is none, or a WebSocket's.
 fn limit_body(request: &mut ServiceRequest, limit: Duration) -> Option<Finished> {
-    if request.head().upgrade() {
+    if request.method() == Method::GET && request.head().upgrade() {
         return None;
     }
     match request.take_payload() {

@@ -118,6 +118,7 @@ mod tests {
             workers: 1,
             max_body: ByteSize(1),
             max_rpc_body: ByteSize(1),
+            body_memory: ByteSize(1),
             max_connections: 1,
             max_connections_per_address: 1,
             header_timeout: Period(Duration::from_secs(1)),

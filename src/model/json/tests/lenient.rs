@@ -73,3 +73,10 @@ fn what_is_neither_is_reported_as_the_strict_parser_saw_it() {
         assert!(detail.starts_with("not valid JSON: "), "{body}: {detail}");
     }
 }
+
+#[test]
+fn only_short_text_is_tried() {
+    let body = |length: usize| format!("{{a:'{}'}}", "x".repeat(length - 6));
+    assert!(read(body(64 << 10)).is_ok());
+    assert_eq!(refused(body((64 << 10) + 1)).0, Reason::BadJson);
+}

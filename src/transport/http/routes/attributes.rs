@@ -10,7 +10,7 @@ use actix_web::HttpResponse;
 
 /// CLIENT scope; 200 with an empty body once it is on disk.
 pub(super) async fn post(call: &Call, payload: Payload) -> Result<HttpResponse, Rejection> {
-    let body = call
+    let (body, _share) = call
         .body(payload, call.room.config.max_body.bytes())
         .await?;
     let read = json::attributes(&body, &call.room.rules, call.device.profile);

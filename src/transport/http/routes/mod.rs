@@ -6,6 +6,7 @@ mod rpc;
 mod telemetry;
 
 use super::connection::Connection;
+use super::limits::{BodyMemory, Share};
 use super::route::{route, NoRoute, Resource};
 use super::{body, error, Config};
 use crate::model::credentials::Presented;
@@ -26,14 +27,16 @@ pub(super) struct Room {
     config: Config,
     rules: Rules,
     registry: Registry,
+    memory: BodyMemory,
 }
 
 impl Room {
-    pub fn new(config: Config, rules: Rules, registry: Registry) -> Self {
+    pub fn new(config: Config, rules: Rules, registry: Registry, memory: BodyMemory) -> Self {
         Self {
             config,
             rules,
             registry,
+            memory,
         }
     }
 }
@@ -118,10 +121,12 @@ impl Call {
         }
     }
 
-    /// The body; what is wrong with it goes into the device's stream.
-    async fn body(&self, payload: Payload, limit: usize) -> Result<Bytes, Rejection> {
-        let body = body::read(self.request.headers(), payload, limit).await;
-        self.noted(body).await
+    /// The body, and its share of the memory: hold it until the request is answered. What is wrong
+    /// with the body goes into the device's stream.
+    async fn body(&self, payload: Payload, limit: usize) -> Result<(Bytes, Share), Rejection> {
+        let mut share = self.room.memory.share();
+        let body = body::read(self.request.headers(), payload, limit, &mut share).await;
+        Ok((self.noted(body).await?, share))
     }
 
     /// Puts a refusal of ours into the device's stream, and hands it on.

@@ -9,7 +9,7 @@ use actix_web::HttpResponse;
 
 /// Client-side RPC: 200 with whatever answers it.
 pub(super) async fn call(call: &Call, payload: Payload) -> Result<HttpResponse, Rejection> {
-    let body = call
+    let (body, _share) = call
         .body(payload, call.room.config.max_rpc_body.bytes())
         .await?;
     let read = json::rpc_call(&body, &call.room.rules);
@@ -26,7 +26,7 @@ pub(super) async fn reply(
     request_id: i32,
     payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
-    let body = call
+    let (body, _share) = call
         .body(payload, call.room.config.max_rpc_body.bytes())
         .await?;
     call.stored(Uplink::RpcReply { request_id, body }).await

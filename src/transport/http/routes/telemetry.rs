@@ -8,7 +8,7 @@ use actix_web::web::Payload;
 use actix_web::HttpResponse;
 
 pub(super) async fn post(call: &Call, payload: Payload) -> Result<HttpResponse, Rejection> {
-    let body = call
+    let (body, _share) = call
         .body(payload, call.room.config.max_body.bytes())
         .await?;
     let read = json::telemetry(&body, now(), &call.room.rules, call.device.profile);
