@@ -12,6 +12,16 @@ use crate::model::session::Transport;
 use crate::model::units::ByteSize;
 use crate::registry::{CallOutcome, Command, CommandReply};
 use actix_web::web::{Bytes, Payload};
+use std::future::Future;
+
+/// Runs work of several steps to its end, also when the client hangs up meanwhile (its handler is
+/// dropped then): saved credentials without the end of the old sessions would be half a change.
+pub async fn to_the_end<T: 'static>(
+    work: impl Future<Output = Result<T, ApiError>> + 'static,
+) -> Result<T, ApiError> {
+    let finished = actix_web::rt::spawn(work).await;
+    finished.unwrap_or_else(|_| Err(ApiError::internal("Internal error")))
+}
 
 impl ApiState {
     /// The device that an id names, in the words of the telemetry and RPC controllers.
@@ -102,5 +112,29 @@ pub fn unreachable(outcome: &CallOutcome) -> ApiError {
         CallOutcome::Moved(_) => ApiError::unavailable("Another node owns this device"),
         CallOutcome::TimedOut => ApiError::unavailable("The device's actor did not answer in time"),
         CallOutcome::Reply(_) => ApiError::internal("Internal error"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    #[actix_web::test]
+    async fn work_goes_on_when_the_one_who_asked_is_gone() {
+        let (begun, has_begun) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let handler = actix_web::rt::spawn(to_the_end(async move {
+            begun.send(()).unwrap();
+            may_go_on.await.unwrap();
+            done.send("all of it").unwrap();
+            Ok(())
+        }));
+        has_begun.await.unwrap();
+        handler.abort();
+        assert!(handler.await.unwrap_err().is_cancelled());
+        go_on.send(()).unwrap();
+        assert_eq!(is_done.await, Ok("all of it"));
     }
 }

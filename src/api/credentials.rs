@@ -2,6 +2,7 @@
 //! The only answers that hold a device's secret.
 
 use super::body;
+use super::call::to_the_end;
 use super::devices::EntityRef;
 use super::endpoint::{get, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
@@ -69,9 +70,13 @@ async fn update(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer
 /// Saves credentials and ends the sessions that the old ones let in.
 pub async fn replace(state: &ApiState, order: CredentialsOrder) -> Result<Credentials, ApiError> {
     let device = order.device;
-    let saved = state.auth.directory().update_credentials(order).await?;
-    state.end_sessions(device, saved.end_sessions).await?;
-    Ok(saved.record)
+    let state = state.clone();
+    to_the_end(async move {
+        let saved = state.auth.directory().update_credentials(order).await?;
+        state.end_sessions(device, saved.end_sessions).await?;
+        Ok(saved.record)
+    })
+    .await
 }
 
 /// The `credentialsType` word; 400 for one that does not exist.

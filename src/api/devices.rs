@@ -1,6 +1,7 @@
 //! `/api/device`: create, read, update, delete, disable (contract/admin-rest.md 4).
 
 use super::body;
+use super::call::to_the_end;
 use super::endpoint::{delete as delete_, get, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
 use super::extract::Guard;
@@ -214,9 +215,13 @@ async fn create(
 }
 
 async fn update(state: &ApiState, id: DeviceId, order: DeviceOrder) -> Result<Device, ApiError> {
-    let saved = state.auth.directory().update_device(id, order).await?;
-    state.end_sessions(id, saved.end_sessions).await?;
-    Ok(saved.record)
+    let state = state.clone();
+    to_the_end(async move {
+        let saved = state.auth.directory().update_device(id, order).await?;
+        state.end_sessions(id, saved.end_sessions).await?;
+        Ok(saved.record)
+    })
+    .await
 }
 
 async fn read(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
@@ -235,8 +240,11 @@ async fn info(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
 
 async fn delete(guard: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
     let id = params::id(&path, DeviceId::parse)?;
-    let (_device, _exclusive) = state.auth.directory().begin_delete(id).await?;
-    state.done(id, Command::Delete).await?;
+    to_the_end(async move {
+        let (_device, _exclusive) = state.auth.directory().begin_delete(id).await?;
+        state.done(id, Command::Delete).await
+    })
+    .await?;
     tracing::info!(operator = %guard.0.username, device = %id, "device deleted");
     Ok(HttpResponse::Ok().finish())
 }
@@ -251,10 +259,15 @@ async fn enable(guard: Guard, state: Data<ApiState>, path: Path<String>) -> Answ
 
 async fn set_disabled(guard: Guard, state: &ApiState, id: &str, disabled: bool) -> Answer {
     let id = params::id(id, DeviceId::parse)?;
-    let saved = state.auth.directory().set_disabled(id, disabled).await?;
-    state.end_sessions(id, saved.end_sessions).await?;
+    let doer = state.clone();
+    let device = to_the_end(async move {
+        let saved = doer.auth.directory().set_disabled(id, disabled).await?;
+        doer.end_sessions(id, saved.end_sessions).await?;
+        Ok(saved.record)
+    })
+    .await?;
     tracing::info!(operator = %guard.0.username, device = %id, disabled, "device switched");
-    answer(state, &saved.record).await
+    answer(state, &device).await
 }
 
 async fn answer(state: &ApiState, device: &Device) -> Answer {
