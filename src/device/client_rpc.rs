@@ -17,12 +17,16 @@ const HANDLERS: &[(&str, Handler)] = &[
 #[cfg(any(test, feature = "panic-injection"))]
 pub const PANIC_METHOD: &str = "injectPanic";
 
+/// More of an unknown method's name is not repeated.
+const LONGEST_METHOD: usize = 100;
+
 /// The answer, and whether something handled the method.
 pub fn answer(method: &str, params: &str, now: Millis) -> (Box<str>, bool) {
     match HANDLERS.iter().find(|(name, _)| *name == method) {
         Some((_, handler)) => (handler(params, now), true),
         None => {
-            let text = format!("Method `{method}` is not handled by the platform");
+            let short: String = method.chars().take(LONGEST_METHOD).collect();
+            let text = format!("Method `{short}` is not handled by the platform");
             let error = serde_json::json!({ "error": text });
             (error.to_string().into(), false)
         }

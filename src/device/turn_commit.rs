@@ -165,7 +165,7 @@ impl Turn {
             device: self.state.device,
             at,
             transport,
-            kind: Arc::new(kind),
+            kind: Arc::new(kind.bounded()),
         });
     }
 }

@@ -55,3 +55,59 @@ pub enum EventKind {
     Active,
     Inactive,
 }
+
+/// Longest text of a row, in bytes: rows are kept by number, so each must be small.
+pub const MAX_TEXT: usize = 512;
+
+impl EventKind {
+    /// The row with its texts cut to [`MAX_TEXT`], whatever a device or its author wrote.
+    pub fn bounded(mut self) -> Self {
+        match &mut self {
+            EventKind::Connected {
+                client_id: text, ..
+            }
+            | EventKind::Disconnected { reason: text }
+            | EventKind::Rpc { method: text, .. }
+            | EventKind::ClientRpc { method: text, .. }
+            | EventKind::Refused { detail: text, .. } => cut(text),
+            EventKind::TelemetrySaved { .. }
+            | EventKind::AttributesSaved { .. }
+            | EventKind::AttributesDeleted { .. }
+            | EventKind::Active
+            | EventKind::Inactive => {}
+        }
+        self
+    }
+}
+
+fn cut(text: &mut String) {
+    if text.len() <= MAX_TEXT {
+        return;
+    }
+    let mut end = MAX_TEXT;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text.push('…');
+    text.shrink_to_fit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_small_whatever_was_written_and_stays_text() {
+        let row = EventKind::ClientRpc {
+            method: "ö".repeat(40_000),
+            handled: false,
+        };
+        match row.bounded() {
+            EventKind::ClientRpc { method, .. } => {
+                assert!(method.capacity() < 600 && method.ends_with("ö…"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -213,14 +213,15 @@ impl Registry {
         rejection: &Rejection,
     ) {
         self.0.metrics.rejected(transport, rejection.reason);
+        let kind = EventKind::Refused {
+            reason: rejection.reason,
+            detail: rejection.detail.to_string(),
+        };
         self.0.house.hub.publish(DeviceEvent {
             device,
             at: clock(),
             transport: Some(transport),
-            kind: Arc::new(EventKind::Refused {
-                reason: rejection.reason,
-                detail: rejection.detail.to_string(),
-            }),
+            kind: Arc::new(kind.bounded()),
         });
     }
 

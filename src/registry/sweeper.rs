@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Devices that are woken in one sweep.
 const AT_ONCE: usize = 1_000;
 /// Devices of one page of the first scan.
-const PAGE: usize = 1_000;
+const PAGE: usize = 10_000;
 
 /// Begins on the first arbiter; ends with the registry.
 pub fn start(registry: &Registry) {
