@@ -188,7 +188,6 @@ async fn save_with_credentials(
             create(&state, order, credentials).await?
         }
         Some(id) => {
-            let saved = update(&state, id, order).await?;
             let credentials = CredentialsOrder {
                 id: None,
                 device: id,
@@ -197,8 +196,13 @@ async fn save_with_credentials(
                 credentials_value: asked.credentials.credentials_value,
                 version: None,
             };
-            super::credentials::replace(&state, credentials).await?;
-            saved
+            let change = state.clone();
+            to_the_end(async move {
+                let saved = update(&change, id, order).await?;
+                super::credentials::replace(&change, credentials).await?;
+                Ok(saved)
+            })
+            .await?
         }
     };
     tracing::info!(operator = %guard.0.username, device = %saved.id, "device saved with credentials");

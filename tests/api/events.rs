@@ -4,6 +4,9 @@ use crate::harness::{assert_error, ok, ok_empty, start, Api, NOBODY};
 use industryos_iot::model::downlink::DownlinkBody;
 use industryos_iot::model::reject::Reason;
 use serde_json::{json, Value};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
 
 fn kinds(api: &Api, device: &str) -> Vec<String> {
     let rows = ok(api.get(&format!("/api/device/{device}/events")));
@@ -33,6 +36,51 @@ fn a_disabled_device_loses_its_session_at_once_and_gets_none_until_enabled() {
     assert_eq!(refusal["transport"], "mqtt");
     ok(api.call("POST", &format!("{path}/enable"), ""));
     api.connect(&device.token).expect("a session again");
+}
+
+/// Sends a call and hangs up while its commit is held back.
+fn hang_up(api: &Api, method: &str, path: &str, body: &str) {
+    let gate = api.store.gate();
+    let mut stream = TcpStream::connect(api.address).expect("connect");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nX-Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        api.token,
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("write");
+    crate::common::wait_for("the commit to wait", || {
+        (api.store.waiting_commits() > 0).then_some(())
+    });
+    // A reset, not a polite end: the server drops what it does for this connection.
+    let socket = socket2::SockRef::from(&stream);
+    socket.set_linger(Some(Duration::ZERO)).expect("linger");
+    drop(stream);
+    // There is one worker: it has seen the hang-up when it has answered these.
+    for _ in 0..5 {
+        ok(api.get("/api/auth/user"));
+    }
+    drop(gate);
+}
+
+#[test]
+fn a_caller_that_hangs_up_does_not_leave_a_disabled_device_connected() {
+    let api = start();
+    let device = api.create_device("a");
+    let mut session = api.connect(&device.token).expect("a session");
+    let path = format!("/api/device/{}/disable", device.id);
+    hang_up(&api, "POST", &path, "");
+    assert_eq!(session.hear_close(), Reason::DeviceDisabled);
+}
+
+#[test]
+fn a_caller_that_hangs_up_does_not_keep_old_credentials_connected() {
+    let api = start();
+    let device = api.create_device("a");
+    let mut session = api.connect(&device.token).expect("a session");
+    let mut record = ok(api.get(&format!("/api/device/{}/credentials", device.id)));
+    record["credentialsId"] = json!("tok-2");
+    hang_up(&api, "POST", "/api/device/credentials", &record.to_string());
+    assert_eq!(session.hear_close(), Reason::CredentialsChanged);
 }
 
 #[test]
