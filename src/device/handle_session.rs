@@ -120,8 +120,10 @@ impl State {
         let over = stored.expires_at <= now;
         if own && !claim.clean_start && !over {
             let resumed = stored.clone();
-            // Live again: no moment of its end is known.
+            // Live again: no moment of its end is known, and what was in flight is the session's:
+            // after a crash its next life must not take it for the truth.
             stored.expires_at = Millis::MAX;
+            stored.inflight = Vec::new();
             self.stored_unwritten.get_or_insert(false);
             return Some(resumed);
         }

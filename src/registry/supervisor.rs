@@ -180,6 +180,12 @@ impl Registry {
         self.0.stopping.load(Ordering::SeqCst)
     }
 
+    /// The thread that the device lives on: a connection of it is served there, so that nothing of
+    /// it crosses threads.
+    pub fn arbiter_of(&self, device: DeviceId) -> Option<actix::ArbiterHandle> {
+        self.0.arbiters.handle(self.0.arbiters.of(device))
+    }
+
     pub(super) fn arbiters(&self) -> &Arbiters {
         &self.0.arbiters
     }

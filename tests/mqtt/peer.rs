@@ -193,7 +193,7 @@ impl Peer {
 /// For tests of limits.
 impl Peer {
     /// The server has closed without a word; waits a moment for it to do so.
-    pub fn is_closed_at_once(mut self) -> bool {
+    pub fn closes_at_once(mut self) -> bool {
         let moment = Some(Duration::from_millis(100));
         self.stream.set_read_timeout(moment).expect("time limit");
         matches!(self.stream.read(&mut [0; 1]), Ok(0))

@@ -7,7 +7,7 @@ use industryos_iot::model::reject::Reason;
 use industryos_iot::model::rpc::RpcAnswer;
 use industryos_iot::model::units::Period;
 use industryos_iot::model::value::Value;
-use industryos_iot::transport::mqtt::codec::packet::{Connect, Disconnect};
+use industryos_iot::transport::mqtt::codec::packet::{Ack, Connect, Disconnect};
 use industryos_iot::transport::mqtt::codec::{Level, Packet};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -289,13 +289,13 @@ fn one_address_may_not_hold_all_connections_before_it_authenticates() {
         Peer::open(&house, Level::V311),
     ];
     until("both are in", || {
-        Peer::open(&house, Level::V311).is_closed_at_once()
+        Peer::open(&house, Level::V311).closes_at_once()
     });
     assert!(house.rejected(Reason::TooManyConnections) > 0);
     drop(_waiting);
     // Devices do not count.
     until("there is room again", || {
-        !Peer::open(&house, Level::V311).is_closed_at_once()
+        !Peer::open(&house, Level::V311).closes_at_once()
     });
 }
 
@@ -337,4 +337,28 @@ fn the_stream_tells_who_came_and_whether_a_session_went_on() {
         })
         .collect();
     assert_eq!(connected, [false, true]);
+}
+
+#[test]
+fn after_a_crash_an_old_handshake_does_not_swallow_a_new_publish() {
+    let house = House::open();
+    let (mut peer, _) = Peer::connect(&house, persistent(Level::V311));
+    peer.publish(TELEMETRY, 2, 5, "{\"n\":1}");
+    assert_eq!(peer.ack(), (5, 0));
+    drop(peer);
+    until("the end is known", || house.ends().len() == 1);
+    let (mut peer, connack) = Peer::connect(&house, persistent(Level::V311));
+    assert!(connack.session_present);
+    peer.send(&Packet::Pubrel(Ack::new(5)));
+    assert_eq!(peer.ack(), (5, 0));
+    peer.publish(TELEMETRY, 1, 6, "{\"n\":2}");
+    assert_eq!(peer.ack(), (6, 0));
+
+    // What a restart finds while the session is live is what a kill -9 leaves.
+    let house = House::over(house.store.reopened(), |_| {});
+    let (mut peer, connack) = Peer::connect(&house, persistent(Level::V311));
+    assert!(connack.session_present);
+    peer.publish(TELEMETRY, 2, 5, "{\"n\":3}");
+    assert_eq!(peer.ack(), (5, 0));
+    assert_eq!(house.latest(), [("n".to_owned(), Value::Long(3))]);
 }

@@ -6,7 +6,6 @@ use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
-use std::io;
 use std::net::TcpListener as StdListener;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -61,25 +60,24 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: std::net::IpAddr, hand: 
     };
     let shared = shared.clone();
     hand.spawn_fn(move || {
-        actix_rt::spawn(serve(shared, stream, pass));
+        // The stream belongs to the runtime that it was made in.
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            actix_rt::spawn(serve(Connection::new(shared, stream, pass)));
+        }
     });
 }
 
-/// One connection from beginning to end; its failure is its own.
-async fn serve(shared: Arc<Shared>, stream: std::net::TcpStream, pass: super::gate::Pass) {
-    let stream: io::Result<TcpStream> = TcpStream::from_std(stream);
-    let Ok(stream) = stream else {
-        return;
-    };
-    let metrics = shared.metrics.clone();
-    metrics.connection_opened(Transport::Mqtt);
-    let connection = Connection::new(shared, stream, pass);
-    if AssertUnwindSafe(connection.run())
-        .catch_unwind()
-        .await
-        .is_err()
-    {
-        tracing::error!("an MQTT connection failed; the others go on");
+/// One connection until it ends or moves; its failure is its own.
+async fn serve(connection: Connection) {
+    match AssertUnwindSafe(connection.run()).catch_unwind().await {
+        Ok(None) => {}
+        Ok(Some((moving, hand))) => {
+            hand.spawn_fn(move || {
+                if let Ok(connection) = moving.arrive() {
+                    actix_rt::spawn(serve(connection));
+                }
+            });
+        }
+        Err(_) => tracing::error!("an MQTT connection failed; the others go on"),
     }
-    metrics.connection_closed(Transport::Mqtt);
 }

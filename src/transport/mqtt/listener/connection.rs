@@ -5,62 +5,49 @@
 
 use super::conversation::Conversation;
 use super::gate::Pass;
+use super::moving::Moving;
+use super::wait::Event;
 use super::{buffers, Shared};
 use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
-use crate::model::uplink::Outcome;
 use crate::registry::handle::SessionEnd;
 use crate::registry::{ConnectRequest, DeviceHandle, OpenSession, Ticket};
 use crate::transport::mqtt::codec::Packet;
 use crate::transport::mqtt::session::{ConnectAs, Effects, Granted, Input};
+use actix_rt::ArbiterHandle;
 use bytes::BytesMut;
 use std::collections::VecDeque;
-use std::future::{poll_fn, Future};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-/// Bytes a client may leave unread before nothing more is done for it.
-const UNREAD: usize = 256 * 1024;
-/// How often a full line of downlinks is looked at for its end.
-const LOOK: Duration = Duration::from_secs(1);
 /// How long the client may take to read our last words.
 const LINGER: Duration = Duration::from_secs(1);
 
 pub(super) struct Connection {
-    talk: Conversation,
-    stream: TcpStream,
-    pass: Pass,
+    pub(super) talk: Conversation,
+    pub(super) stream: TcpStream,
+    pub(super) pass: Pass,
     /// The beginning of a packet, or packets that the session does not take yet.
-    input: BytesMut,
+    pub(super) input: BytesMut,
     /// What the client has not taken yet.
-    output: BytesMut,
+    pub(super) output: BytesMut,
     /// When it must have taken some of it.
-    write_by: Option<Duration>,
-    handle: Option<DeviceHandle>,
-    tickets: VecDeque<Ticket>,
-    downlinks: Option<mpsc::Receiver<Downlink>>,
-    timer: Pin<Box<Sleep>>,
-    stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-}
-
-/// What a connection waits for.
-enum Event {
-    Outcomes(Vec<Outcome>),
-    Downlink(Downlink),
-    /// The device actor let go of the session.
-    LetGo,
-    Readable,
-    Writable,
-    Time,
-    Stop,
+    pub(super) write_by: Option<Duration>,
+    pub(super) handle: Option<DeviceHandle>,
+    pub(super) tickets: VecDeque<Ticket>,
+    pub(super) downlinks: Option<mpsc::Receiver<Downlink>>,
+    pub(super) timer: Pin<Box<Sleep>>,
+    pub(super) stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// The device's thread, when it is another one than this.
+    pub(super) home: Option<ArbiterHandle>,
 }
 
 impl Connection {
@@ -81,67 +68,23 @@ impl Connection {
             downlinks: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
             stop: Some(Box::pin(stop)),
+            home: None,
         }
     }
 
-    pub async fn run(mut self) {
+    /// Until the end (`None`), or until the device is known that it moves to.
+    pub async fn run(mut self) -> Option<(Moving, ArbiterHandle)> {
         loop {
             let event = poll_fn(|cx| self.poll_event(cx)).await;
             let mut fx = Effects::default();
             self.take(event, &mut fx);
             if let Some(end) = self.carry_out(fx).await {
-                return self.finish(end).await;
+                self.finish(end).await;
+                return None;
             }
-        }
-    }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(stop) = &mut self.stop {
-            if stop.as_mut().poll(cx).is_ready() {
-                self.stop = None;
-                return Poll::Ready(Event::Stop);
+            if let Some(home) = self.home.take() {
+                return self.depart().map(|moving| (moving, home));
             }
-        }
-        self.arm_timer();
-        if self.timer.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Event::Time);
-        }
-        if !self.output.is_empty() && self.stream.poll_write_ready(cx).is_ready() {
-            return Poll::Ready(Event::Writable);
-        }
-        if self.output.len() > UNREAD {
-            return Poll::Pending;
-        }
-        if let Some(ticket) = self.tickets.front_mut() {
-            if let Poll::Ready(outcomes) = Pin::new(ticket).poll(cx) {
-                self.tickets.pop_front();
-                return Poll::Ready(Event::Outcomes(outcomes));
-            }
-        }
-        if self.talk.session.takes_downlinks() {
-            if let Some(downlinks) = &mut self.downlinks {
-                if let Poll::Ready(downlink) = downlinks.poll_recv(cx) {
-                    return Poll::Ready(downlink.map_or(Event::LetGo, Event::Downlink));
-                }
-            }
-        }
-        if self.talk.session.takes_packets() && self.stream.poll_read_ready(cx).is_ready() {
-            return Poll::Ready(Event::Readable);
-        }
-        Poll::Pending
-    }
-
-    /// Moved only when it would fire too late, or has fired: a packet costs no timer.
-    fn arm_timer(&mut self) {
-        let waiting = self.downlinks.is_some() && self.talk.session.lets_downlinks_wait();
-        let look = waiting.then(|| self.talk.now().mono + LOOK);
-        let next = [self.talk.session.deadline(), self.write_by, look];
-        let Some(next) = next.into_iter().flatten().min() else {
-            return;
-        };
-        let next = tokio::time::Instant::from_std(self.talk.shared.at(next));
-        if self.timer.is_elapsed() || next < self.timer.deadline() {
-            self.timer.as_mut().reset(next);
         }
     }
 
@@ -307,6 +250,8 @@ impl Connection {
         match self.talk.shared.registry.connect(request).await {
             Ok(connected) => {
                 self.pass.authenticated();
+                let device = connected.handle.device();
+                self.home = self.talk.shared.registry.arbiter_of(device);
                 self.handle = Some(connected.handle);
                 self.downlinks = Some(receiver);
                 Input::Connected(Granted {

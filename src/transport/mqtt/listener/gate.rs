@@ -1,5 +1,7 @@
 //! How many connections there may be: in all, and per address before authentication.
 
+use crate::model::session::Transport;
+use crate::observability::Metrics;
 use crate::transport::mqtt::Config;
 use ahash::AHashMap;
 use parking_lot::Mutex;
@@ -14,6 +16,7 @@ pub(super) struct Gate {
     open: AtomicUsize,
     unauthenticated: Mutex<AHashMap<IpAddr, usize>>,
     changed: Notify,
+    metrics: Metrics,
 }
 
 /// One connection's place; dropping it frees the place.
@@ -26,13 +29,14 @@ pub(super) struct Pass {
 }
 
 impl Gate {
-    pub fn new(config: &Config) -> Arc<Self> {
+    pub fn new(config: &Config, metrics: Metrics) -> Arc<Self> {
         Arc::new(Self {
             most: config.max_connections,
             most_unauthenticated: config.max_unauthenticated_per_address,
             open: AtomicUsize::new(0),
             unauthenticated: Mutex::default(),
             changed: Notify::new(),
+            metrics,
         })
     }
 
@@ -47,6 +51,7 @@ impl Gate {
             return Err("more connections than mqtt.max_unauthenticated_per_address");
         }
         let open = self.open.fetch_add(1, Ordering::SeqCst);
+        self.metrics.connection_opened(Transport::Mqtt);
         Ok(Pass {
             gate: self.clone(),
             peer,
@@ -103,6 +108,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.authenticated();
+        self.gate.metrics.connection_closed(Transport::Mqtt);
         self.gate.open.fetch_sub(1, Ordering::SeqCst);
         self.gate.changed.notify_waiters();
     }

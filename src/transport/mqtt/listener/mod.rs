@@ -1,6 +1,7 @@
 //! The MQTT door: the only I/O of this protocol (design.md 4, "Actors").
 //!
-//! `accept` takes connections and hands each to one of the door's arbiters; `connection` is one
+//! `accept` takes connections and hands each to one of the door's arbiters; once its device is
+//! known it moves to that device's thread. `connection` is one
 //! client's task between socket and device, `conversation` its bytes, packets and session;
 //! `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
 
@@ -9,6 +10,8 @@ mod buffers;
 mod connection;
 mod conversation;
 mod gate;
+mod moving;
+mod wait;
 
 use super::session::{Now, Settings};
 use super::Config;
@@ -31,7 +34,6 @@ struct Shared {
     config: Config,
     settings: Arc<Settings>,
     registry: Registry,
-    metrics: Metrics,
     gate: Arc<Gate>,
     stop: CancellationToken,
     started: Instant,
@@ -79,11 +81,10 @@ pub fn start(
         .map(|_| Arbiter::try_new())
         .collect::<io::Result<Vec<_>>>()?;
     let shared = Arc::new(Shared {
-        gate: Gate::new(&config),
+        gate: Gate::new(&config, metrics),
         config,
         settings: Arc::new(settings),
         registry,
-        metrics,
         stop: CancellationToken::new(),
         started: Instant::now(),
     });

@@ -1,0 +1,71 @@
+//! A connection moves to its device's thread once CONNECT has told which device it is: from then on
+//! nothing of it crosses threads (design.md 4, "Actors").
+
+use super::connection::Connection;
+use super::conversation::Conversation;
+use super::gate::Pass;
+use crate::model::downlink::Downlink;
+use crate::registry::{DeviceHandle, Ticket};
+use bytes::BytesMut;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// A connection between two threads: everything but what belongs to a runtime.
+pub(super) struct Moving {
+    stream: std::net::TcpStream,
+    talk: Conversation,
+    pass: Pass,
+    input: BytesMut,
+    output: BytesMut,
+    write_by: Option<Duration>,
+    handle: Option<DeviceHandle>,
+    tickets: VecDeque<Ticket>,
+    downlinks: Option<mpsc::Receiver<Downlink>>,
+    stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Moving {
+    /// Goes on in the runtime of the caller. Error: the socket is gone.
+    pub fn arrive(self) -> io::Result<Connection> {
+        let stream = TcpStream::from_std(self.stream)?;
+        Ok(Connection {
+            stream,
+            // Due at once: it is then set to what the session wants.
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            home: None,
+            talk: self.talk,
+            pass: self.pass,
+            input: self.input,
+            output: self.output,
+            write_by: self.write_by,
+            handle: self.handle,
+            tickets: self.tickets,
+            downlinks: self.downlinks,
+            stop: self.stop,
+        })
+    }
+}
+
+impl Connection {
+    /// Leaves this runtime. `None`: the socket is gone, and with it everything.
+    pub(super) fn depart(self) -> Option<Moving> {
+        let stream = self.stream.into_std().ok()?;
+        Some(Moving {
+            stream,
+            talk: self.talk,
+            pass: self.pass,
+            input: self.input,
+            output: self.output,
+            write_by: self.write_by,
+            handle: self.handle,
+            tickets: self.tickets,
+            downlinks: self.downlinks,
+            stop: self.stop,
+        })
+    }
+}

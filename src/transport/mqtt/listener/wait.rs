@@ -1,0 +1,78 @@
+//! What a connection waits for, all in one poll: no future of its own per kind of event.
+
+use super::connection::Connection;
+use crate::model::downlink::Downlink;
+use crate::model::uplink::Outcome;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Bytes a client may leave unread before nothing more is done for it.
+const UNREAD: usize = 256 * 1024;
+/// How often a full line of downlinks is looked at for its end.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a connection waits for.
+pub(super) enum Event {
+    Outcomes(Vec<Outcome>),
+    Downlink(Downlink),
+    /// The device actor let go of the session.
+    LetGo,
+    Readable,
+    Writable,
+    Time,
+    Stop,
+}
+
+impl Connection {
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(stop) = &mut self.stop {
+            if stop.as_mut().poll(cx).is_ready() {
+                self.stop = None;
+                return Poll::Ready(Event::Stop);
+            }
+        }
+        self.arm_timer();
+        if self.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Event::Time);
+        }
+        if !self.output.is_empty() && self.stream.poll_write_ready(cx).is_ready() {
+            return Poll::Ready(Event::Writable);
+        }
+        if self.output.len() > UNREAD {
+            return Poll::Pending;
+        }
+        if let Some(ticket) = self.tickets.front_mut() {
+            if let Poll::Ready(outcomes) = Pin::new(ticket).poll(cx) {
+                self.tickets.pop_front();
+                return Poll::Ready(Event::Outcomes(outcomes));
+            }
+        }
+        if self.talk.session.takes_downlinks() {
+            if let Some(downlinks) = &mut self.downlinks {
+                if let Poll::Ready(downlink) = downlinks.poll_recv(cx) {
+                    return Poll::Ready(downlink.map_or(Event::LetGo, Event::Downlink));
+                }
+            }
+        }
+        if self.talk.session.takes_packets() && self.stream.poll_read_ready(cx).is_ready() {
+            return Poll::Ready(Event::Readable);
+        }
+        Poll::Pending
+    }
+
+    /// Moved only when it would fire too late, or has fired: a packet costs no timer.
+    fn arm_timer(&mut self) {
+        let waiting = self.downlinks.is_some() && self.talk.session.lets_downlinks_wait();
+        let look = waiting.then(|| self.talk.now().mono + LOOK);
+        let next = [self.talk.session.deadline(), self.write_by, look];
+        let Some(next) = next.into_iter().flatten().min() else {
+            return;
+        };
+        let next = tokio::time::Instant::from_std(self.talk.shared.at(next));
+        if self.timer.is_elapsed() || next < self.timer.deadline() {
+            self.timer.as_mut().reset(next);
+        }
+    }
+}
