@@ -20,7 +20,7 @@ pub struct Segment {
     /// Bytes of frames that are whole and synced, or about to be.
     length: u64,
     #[cfg(test)]
-    pub faults: super::tests::Faults,
+    pub faults: std::sync::Arc<super::tests::Faults>,
 }
 
 impl Segment {

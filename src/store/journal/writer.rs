@@ -33,6 +33,8 @@ pub struct Settings {
     pub queue_bytes: usize,
     /// Free space below which nothing is accepted.
     pub reserve: u64,
+    #[cfg(test)]
+    pub faults: Arc<super::tests::Faults>,
 }
 
 /// The log's door. Dropping it ends the thread without a checkpoint.
@@ -62,7 +64,7 @@ impl Journal {
         let mut closed = replayed.segments;
         // A file of this name holds no frame that counts: it is begun anew.
         closed.retain(|segment| segment.first != settings.next);
-        let segment = Segment::create(&settings.directory, settings.next)?;
+        let segment = create(&settings, settings.next)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(settings.queue_bytes),
             space: Space::new(&settings.directory, settings.reserve),
@@ -227,7 +229,7 @@ impl Writer {
             if segment.length() < self.settings.segment_bytes {
                 return Ok(segment);
             }
-            match Segment::create(&self.settings.directory, self.next) {
+            match create(&self.settings, self.next) {
                 Ok(new) => {
                     self.leave(&segment);
                     self.engine.segment_rolled();
@@ -239,7 +241,7 @@ impl Writer {
                 }
             }
         }
-        Segment::create(&self.settings.directory, self.next)
+        create(&self.settings, self.next)
     }
 
     /// An empty one is not remembered: the next segment has its name and takes its file.
@@ -273,6 +275,16 @@ impl Writer {
             let _ = done.send(applied.clone().map(|()| sequence));
         }
     }
+}
+
+fn create(settings: &Settings, first: LogSequence) -> Result<Segment, StoreError> {
+    #[allow(unused_mut)]
+    let mut segment = Segment::create(&settings.directory, first)?;
+    #[cfg(test)]
+    {
+        segment.faults = settings.faults.clone();
+    }
+    Ok(segment)
 }
 
 impl Drop for Writer {

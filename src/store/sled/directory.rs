@@ -18,6 +18,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// How long a lock may take to become free.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 pub struct DataDirectory {
     path: PathBuf,
     pub identity: (NodeId, Incarnation),
@@ -155,10 +158,18 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(path.join("lock"))
         .map_err(|e| io("opening the lock file", e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
-        Err(TryLockError::Error(e)) => Err(io("locking the data directory", e)),
+    // A moment of patience: the process before us may be on its last breath, and one that it was
+    // starting holds its open files until it is somebody else.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),
+            Err(TryLockError::Error(e)) => return Err(io("locking the data directory", e)),
+        }
     }
 }
 

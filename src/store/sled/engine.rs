@@ -12,7 +12,8 @@ use super::table::{failed, Table};
 use super::telemetry::{delete, seal, series::SeriesState, Rows};
 use super::tx::Tx;
 use super::{apply, keys, record};
-use crate::model::ids::DeviceId;
+use crate::model::ids::{DeviceId, Origin};
+use crate::model::telemetry::Row;
 use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 use crate::store::journal::Apply;
@@ -260,24 +261,32 @@ impl Step<'_> {
         }
         let entities = self.entities_wanted(sequence);
         for change in &batch.changes {
-            match change {
-                Change::Telemetry {
-                    device,
-                    origin,
-                    rows,
-                } => {
-                    if self.points_wanted(*device, sequence)? && !rows.is_empty() {
-                        let heads = &self.engine.heads;
-                        if heads.push(*device, sequence, *origin, rows) > FULL_HEAD {
-                            self.full.push(*device);
-                        }
-                    }
+            if let Change::Telemetry {
+                device,
+                origin,
+                rows,
+            } = change
+            {
+                if !rows.is_empty() && self.points_wanted(*device, sequence)? {
+                    self.open_points(*device, sequence, *origin, rows);
                 }
-                change if entities => apply::entity(tx, change)?,
-                _ => {}
+            } else if entities {
+                apply::entity(tx, change)?;
             }
         }
         Ok(())
+    }
+
+    fn open_points(
+        &mut self,
+        device: DeviceId,
+        sequence: LogSequence,
+        origin: Origin,
+        rows: &[Row],
+    ) {
+        if self.engine.heads.push(device, sequence, origin, rows) > FULL_HEAD {
+            self.full.push(device);
+        }
     }
 
     /// What came before is settled first; then the whole batch goes into one sled batch.

@@ -47,7 +47,7 @@ impl Heads {
             .and_modify(|head| before = head.weight())
             .or_insert_with(|| Head::new(sequence));
         head.push(sequence, origin, rows);
-        let (after, length) = (head.weight(), head.length());
+        let (after, length) = (head.weight(), head.encoded_bytes());
         self.weight.fetch_add(after, Ordering::Relaxed);
         self.weight.fetch_sub(before, Ordering::Relaxed);
         length

@@ -31,6 +31,7 @@
 //!    80 'o'  created 8 | device 16                            -> profile (devices by age)
 //!    80 'p'  profile 16 | created 8 | device 16               -> nothing
 //!    80 'l'  name in lower case, escaped | created 8 | device -> profile (devices by name)
+//!    80 'c'  nothing, or profile 16                           -> number of devices
 //!    80 'k'  look-up text                                     -> device
 //!    80 'i'  credentials 16                                   -> device
 //!    80 'r'  rpc 16                                           -> device
@@ -216,6 +217,14 @@ pub fn by_name(name: &str, created: Millis, device: DeviceId) -> KeyBytes {
 
 pub fn all_by_name() -> KeyBytes {
     index(b'l', &[])
+}
+
+/// Number of all devices, or of those of a profile.
+pub fn device_count(profile: Option<ProfileId>) -> KeyBytes {
+    match profile {
+        Some(profile) => index(b'c', &[profile.0.as_bytes()]),
+        None => index(b'c', &[]),
+    }
 }
 
 pub fn lookup(text: &str) -> KeyBytes {

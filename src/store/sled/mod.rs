@@ -74,6 +74,8 @@ impl SledStore {
             segment_bytes: config.journal_segment.0,
             queue_bytes: config.queue_bytes.bytes(),
             reserve: config.reserve.0,
+            #[cfg(test)]
+            faults: Default::default(),
         };
         let journal = Journal::start(settings, replayed, engine.clone(), metrics)?;
         let parts = Arc::new(Parts {

@@ -15,6 +15,8 @@ pub fn put(tx: &mut Tx<'_>, device: &Device) -> Result<(), StoreError> {
     tx.put_record(keys::by_age(created, id), &device.profile)?;
     tx.put_record(keys::by_name(&device.name, created, id), &device.profile)?;
     tx.put(keys::by_profile(device.profile, created, id), Vec::new());
+    count(tx, keys::device_count(None), 1)?;
+    count(tx, keys::device_count(Some(device.profile)), 1)?;
     tx.put_record(keys::device(id), device)
 }
 
@@ -49,7 +51,18 @@ fn remove_from_indexes(tx: &mut Tx<'_>, id: DeviceId) -> Result<(), StoreError> 
     tx.remove(keys::by_age(old.created, id));
     tx.remove(keys::by_name(&old.name, old.created, id));
     tx.remove(keys::by_profile(old.profile, old.created, id));
-    Ok(())
+    count(tx, keys::device_count(None), -1)?;
+    count(tx, keys::device_count(Some(old.profile)), -1)
+}
+
+/// Keeps the figure that pages tell as their total.
+fn count(tx: &mut Tx<'_>, key: Vec<u8>, change: i64) -> Result<(), StoreError> {
+    let count: i64 = tx.record("count", &key)?.unwrap_or(0) + change;
+    if count == 0 {
+        tx.remove(key);
+        return Ok(());
+    }
+    tx.put_record(key, &count)
 }
 
 fn remove_credentials(tx: &mut Tx<'_>, device: DeviceId) -> Result<(), StoreError> {

@@ -40,7 +40,7 @@ impl DeviceStore for SledStore {
             _ => None,
         };
         match index {
-            Some(index) => self.page_by_index(&index, page),
+            Some(index) => self.page_by_index(&index, page, profile),
             None => self.page_by_scan(page, profile),
         }
     }
@@ -73,21 +73,30 @@ impl DeviceStore for SledStore {
 }
 
 impl SledStore {
-    /// Walks an index that has the asked order already; decodes the page's devices only.
-    fn page_by_index(&self, index: &[u8], page: &PageRequest) -> Result<Page<Device>> {
-        let mut ids = Vec::new();
-        for key in self.engine().table.tree.scan_prefix(index).keys() {
-            let id = keys::trailing_id(&key.map_err(failed)?);
-            ids.extend(id.map(DeviceId));
-        }
-        let total = ids.len();
-        if page.descending {
-            ids.reverse();
-        }
+    /// Walks an index that has the asked order already, as far as the page; decodes the page's
+    /// devices only.
+    fn page_by_index(
+        &self,
+        index: &[u8],
+        page: &PageRequest,
+        profile: Option<ProfileId>,
+    ) -> Result<Page<Device>> {
+        let total: Option<i64> = self.read("count", &keys::device_count(profile))?;
+        let total = usize::try_from(total.unwrap_or(0)).unwrap_or(usize::MAX);
         let skip = page.page.saturating_mul(page.size);
         let mut rows = Vec::new();
-        for id in ids.into_iter().skip(skip).take(page.size) {
-            rows.extend(self.read::<Device>("device", &keys::device(id))?);
+        if skip >= total {
+            return Ok(Page { rows, total });
+        }
+        let keys = self.engine().table.tree.scan_prefix(index).keys();
+        let keys: Box<dyn Iterator<Item = _> + '_> = match page.descending {
+            true => Box::new(keys.rev()),
+            false => Box::new(keys),
+        };
+        for key in keys.skip(skip).take(page.size) {
+            if let Some(id) = keys::trailing_id(&key.map_err(failed)?) {
+                rows.extend(self.read::<Device>("device", &keys::device(DeviceId(id)))?);
+            }
         }
         Ok(Page { rows, total })
     }

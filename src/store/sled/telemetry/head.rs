@@ -41,12 +41,12 @@ impl Head {
 
     /// Bytes of memory it takes, about.
     pub fn weight(&self) -> usize {
-        let keys = self.keys.keys().len() * std::mem::size_of::<Key>();
+        let keys = std::mem::size_of_val(self.keys.keys());
         std::mem::size_of::<Self>() + 64 + keys + self.encoded.capacity()
     }
 
     /// Bytes of its rows.
-    pub fn length(&self) -> usize {
+    pub fn encoded_bytes(&self) -> usize {
         self.encoded.len()
     }
 

@@ -1,0 +1,166 @@
+//! Failing writes and syncs refuse their commit and nothing else; a full disk is a refusal that
+//! ends; senders wait for room in the queue.
+
+use super::super::queue::Queue;
+use super::super::space::Space;
+use super::super::writer::{Journal, Settings};
+use super::{batch, found, Rig, Seen, NODE};
+use crate::model::ids::Incarnation;
+use crate::observability::Metrics;
+use crate::store::batch::{Batch, Change};
+use crate::store::error::StoreError;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+#[tokio::test]
+async fn a_write_that_fails_half_way_is_refused_as_full_and_leaves_no_trace() {
+    let directory = TempDir::new().unwrap();
+    let rig = Rig::open(directory.path(), 1 << 20);
+    rig.journal.commit(batch(0)).await.unwrap();
+    for written in [0, 1, 8, 30, 60, 1000] {
+        rig.faults.short_write.store(written + 1, Ordering::SeqCst);
+        let refused = rig.journal.commit(batch(100)).await;
+        assert_eq!(refused, Err(StoreError::Full), "after {written} bytes");
+    }
+    assert_eq!(rig.journal.commit(batch(1)).await, Ok(2));
+    assert_eq!(rig.batches(), vec![batch(0), batch(1)]);
+    drop(rig);
+    assert_eq!(found(directory.path()), vec![batch(0), batch(1)]);
+}
+
+#[tokio::test]
+async fn a_failed_sync_refuses_its_commit_and_the_next_goes_to_a_new_segment() {
+    let directory = TempDir::new().unwrap();
+    let rig = Rig::open(directory.path(), 1 << 20);
+    // Also for the very first commit of a segment.
+    for round in 0..2u8 {
+        rig.faults.sync.store(true, Ordering::SeqCst);
+        let refused = rig.journal.commit(batch(100)).await;
+        assert!(matches!(refused, Err(StoreError::Io(_))), "{refused:?}");
+        assert_eq!(
+            rig.journal.commit(batch(round)).await,
+            Ok(u64::from(round) + 1)
+        );
+    }
+    assert_eq!(rig.journal.drop_up_to(0), Ok(0));
+    assert_eq!(rig.batches(), vec![batch(0), batch(1)]);
+    drop(rig);
+    assert_eq!(found(directory.path()), vec![batch(0), batch(1)]);
+}
+
+#[tokio::test]
+async fn tables_that_stop_following_the_log_stop_the_log_until_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let rig = Rig::open(directory.path(), 1 << 20);
+    rig.journal.commit(batch(0)).await.unwrap();
+    rig.engine.fails.store(true, Ordering::SeqCst);
+    assert!(rig.journal.commit(batch(1)).await.is_err());
+    rig.engine.fails.store(false, Ordering::SeqCst);
+    assert!(rig.journal.commit(batch(2)).await.is_err());
+    assert!(rig.journal.health().is_err());
+    drop(rig);
+    let rig = Rig::open(directory.path(), 1 << 20);
+    assert_eq!(rig.journal.health(), Ok(()));
+    assert_eq!(rig.batches(), vec![batch(0), batch(1)]);
+}
+
+#[tokio::test]
+async fn below_the_reserve_commits_are_refused_as_full() {
+    let directory = TempDir::new().unwrap();
+    let settings = Settings {
+        directory: directory.path().to_owned(),
+        node: NODE,
+        incarnation: Incarnation(1),
+        next: 1,
+        segment_bytes: 1 << 20,
+        queue_bytes: 1 << 20,
+        reserve: u64::MAX,
+        faults: Arc::default(),
+    };
+    let engine = Arc::new(Seen::default());
+    let journal =
+        Journal::start(settings, Default::default(), engine.clone(), Metrics::new()).unwrap();
+    assert_eq!(journal.commit(batch(0)).await, Err(StoreError::Full));
+    assert_eq!(journal.health(), Err(StoreError::Full));
+    assert!(engine.batches.lock().is_empty());
+    drop(journal);
+    assert!(found(directory.path()).is_empty());
+}
+
+#[test]
+fn room_is_what_is_free_less_the_reserve_and_what_was_just_written() {
+    let directory = TempDir::new().unwrap();
+    let figures = rustix::fs::statvfs(directory.path()).unwrap();
+    let free = figures.f_bavail * figures.f_frsize;
+    let space = Space::new(directory.path(), free / 2);
+    assert_eq!(space.check(0), Ok(()));
+    assert_eq!(space.check(free), Err(StoreError::Full));
+    assert_eq!(space.check(free / 3), Ok(()));
+    assert_eq!(space.check(free / 3), Err(StoreError::Full));
+}
+
+#[tokio::test]
+async fn senders_wait_while_the_queue_is_full_and_go_on_in_order() {
+    let queue = Arc::new(Queue::new(10_000));
+    let push = |n: u8| {
+        let queue = queue.clone();
+        async move { queue.push(batch(n), vec![0; 2_000]).await }
+    };
+    let (_first, _second) = (push(0).await.unwrap(), push(1).await.unwrap());
+    let third = tokio::spawn(push(2));
+    let fourth = tokio::spawn(push(3));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!third.is_finished() && !fourth.is_finished());
+    let taken = queue.take(usize::MAX).unwrap();
+    assert_eq!(taken.len(), 2);
+    drop(taken);
+    let (_third, _fourth) = (
+        third.await.unwrap().unwrap(),
+        fourth.await.unwrap().unwrap(),
+    );
+    let taken = queue.take(usize::MAX).unwrap();
+    let batches: Vec<Batch> = taken.iter().map(|waiting| waiting.batch.clone()).collect();
+    assert_eq!(batches, vec![batch(2), batch(3)]);
+}
+
+#[tokio::test]
+async fn a_batch_beyond_the_whole_budget_passes_alone() {
+    let queue = Queue::new(1_000);
+    queue.push(batch(0), vec![0; 100_000]).await.unwrap();
+    assert_eq!(queue.take(1).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_closed_queue_refuses_and_those_who_wait_hear_it() {
+    let queue = Arc::new(Queue::new(5_000));
+    let _first = queue.push(batch(0), vec![0; 2_000]).await.unwrap();
+    let waiting = {
+        let queue = queue.clone();
+        tokio::spawn(async move { queue.push(batch(1), vec![0; 2_000]).await })
+    };
+    tokio::task::yield_now().await;
+    queue.close();
+    assert!(matches!(waiting.await.unwrap(), Err(StoreError::Closed)));
+    assert!(matches!(
+        queue.push(batch(2), Vec::new()).await,
+        Err(StoreError::Closed)
+    ));
+    // What was taken in is still written.
+    assert_eq!(queue.take(usize::MAX).unwrap().len(), 1);
+    assert!(queue.take(usize::MAX).is_none());
+}
+
+#[tokio::test]
+async fn a_batch_over_a_mebibyte_is_refused_before_it_is_queued() {
+    let directory = TempDir::new().unwrap();
+    let rig = Rig::open(directory.path(), 1 << 20);
+    let huge = Batch::of_system(vec![Change::SystemPut {
+        name: String::new(),
+        value: vec![0; 1 << 20],
+    }]);
+    let refused = rig.journal.commit(huge).await;
+    assert!(matches!(refused, Err(StoreError::BatchTooLarge { .. })));
+}

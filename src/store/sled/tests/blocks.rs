@@ -1,0 +1,180 @@
+//! Blocks: what goes in comes out, damage never does.
+
+use super::super::keys;
+use super::super::telemetry::block::{self, Block};
+use super::super::telemetry::head::Head;
+use super::super::telemetry::Rows;
+use super::{config, counts, message, open, put};
+use crate::model::ids::{DeviceId, Epoch, Origin};
+use crate::model::telemetry::Row;
+use crate::model::value::{Key, Value};
+use crate::store::Log;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Long),
+        (0i64..100).prop_map(Value::Long),
+        any::<u64>().prop_map(|bits| Value::Double(f64::from_bits(bits))),
+        ".{0,12}".prop_map(|text| Value::Text(text.into())),
+        Just(Value::Json("{\"a\":[1,2]}".into())),
+    ]
+}
+
+/// Rows as devices send them and as no device should.
+fn rows() -> impl Strategy<Value = Vec<(Origin, Row)>> {
+    let ts = prop_oneof![0i64..6, any::<i64>(), Just(i64::MIN), Just(i64::MAX)];
+    let values = proptest::collection::vec((0usize..40, value()), 1..4);
+    let origin = (0u64..3, prop_oneof![0u64..4, any::<u64>()]);
+    let row = (ts, values, origin).prop_map(|(ts, values, (epoch, sequence))| {
+        let named: BTreeMap<usize, Value> = values.into_iter().collect();
+        let values = named
+            .into_iter()
+            .map(|(key, value)| (Key::from(format!("k{key}")), value));
+        let origin = Origin {
+            epoch: Epoch(epoch),
+            sequence,
+        };
+        let values = values.collect();
+        (origin, Row { ts, values })
+    });
+    proptest::collection::vec(row, 1..60)
+}
+
+type Expected = BTreeMap<(Key, i64), (Origin, Value)>;
+
+fn expected(rows: &[(Origin, Row)]) -> Expected {
+    let mut points = Expected::new();
+    for (origin, row) in rows {
+        for (key, value) in &row.values {
+            let held = points.get(&(key.clone(), row.ts));
+            if held.is_none_or(|(held, _)| origin >= held) {
+                points.insert((key.clone(), row.ts), (*origin, value.clone()));
+            }
+        }
+    }
+    points
+}
+
+fn listed(rows: &Rows) -> Expected {
+    let mut points = Expected::new();
+    for row in &rows.rows {
+        for (key, value) in &row.values {
+            let key = rows.keys.keys()[*key as usize].clone();
+            let before = points.insert((key, row.ts), (row.origin, value.clone()));
+            assert_eq!(before, None, "a point stands twice");
+        }
+    }
+    points
+}
+
+fn through_head(rows: &[(Origin, Row)]) -> Rows {
+    let mut head = Head::new(1);
+    for (origin, row) in rows {
+        head.push(1, *origin, std::slice::from_ref(row));
+    }
+    let mut stored = head.rows();
+    stored.normalise();
+    stored
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_come_through_head_and_block_as_they_were(rows in rows()) {
+        let stored = through_head(&rows);
+        let block = Block::read(&block::encode(&stored)).unwrap();
+        let read = block.rows().unwrap();
+        prop_assert_eq!(listed(&read), expected(&rows));
+        for key in read.keys.keys() {
+            let series = block.series(key).unwrap();
+            let wanted: Vec<_> = expected(&rows).into_iter().filter(|((k, _), _)| k == key)
+                .map(|((_, ts), (origin, value))| (ts, origin, value)).collect();
+            prop_assert_eq!(series, wanted);
+        }
+    }
+
+    #[test]
+    fn halves_hold_together_what_the_whole_held(rows in rows()) {
+        let (earlier, later) = through_head(&rows).split();
+        let mut joined = listed(&earlier);
+        joined.extend(listed(&later));
+        prop_assert_eq!(joined, expected(&rows));
+    }
+
+    #[test]
+    fn reading_takes_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        // With a right checksum, so that the decoder itself is reached.
+        let mut framed = vec![block::VERSION];
+        framed.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        framed.extend_from_slice(&bytes);
+        let _ = Block::read(&framed).and_then(|block| block.rows());
+        let mut columns = vec![];
+        super::super::telemetry::codec::put_varint(&mut columns, bytes.len() as u64);
+        columns.extend_from_slice(&lz4_flex::block::compress(&bytes));
+        let mut framed = vec![block::VERSION];
+        framed.extend_from_slice(&crc32fast::hash(&columns).to_le_bytes());
+        framed.extend_from_slice(&columns);
+        if let Some(rows) = Block::read(&framed).and_then(|block| block.rows()) {
+            prop_assert!(rows.rows.len() <= bytes.len());
+        }
+    }
+}
+
+#[test]
+fn a_block_with_any_byte_flipped_or_missing_is_refused() {
+    let rows: Vec<(Origin, Row)> = (0..50)
+        .map(|n| {
+            let values = vec![
+                ("a".into(), Value::Long(n)),
+                ("b".into(), Value::Bool(n > 9)),
+            ];
+            (Origin::default(), Row { ts: n, values })
+        })
+        .collect();
+    let whole = block::encode(&through_head(&rows));
+    assert!(Block::read(&whole).is_some());
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        assert!(Block::read(&flipped).is_none(), "flipped {at}");
+        assert!(Block::read(&whole[..at]).is_none(), "cut at {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_block_is_left_out_and_the_others_are_served() {
+    let directory = TempDir::new().unwrap();
+    let device = DeviceId::new();
+    let store = open(&config(directory.path()));
+    let messages = |range: std::ops::Range<i64>| range.map(|n| message(device, n)).collect();
+    put(&store, device, messages(0..8000)).await;
+    store.close().await.unwrap();
+    drop(store);
+    let store = open(&config(directory.path()));
+    let tree = &store.parts.engine.table.tree;
+    let blocks: Vec<_> = tree
+        .scan_prefix(keys::of_device(b'b', device))
+        .flatten()
+        .collect();
+    assert!(blocks.len() > 2, "{} blocks", blocks.len());
+    let (key, value) = &blocks[1];
+    let mut damaged = value.to_vec();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    tree.insert(key, damaged).unwrap();
+    let lost = Block::read(value).unwrap().series("count").unwrap();
+    let lost: Vec<i64> = lost
+        .iter()
+        .map(|(ts, _, _)| (ts - 1_700_000_000_000) / 1000)
+        .collect();
+    let left: Vec<i64> = (0..8000).filter(|n| !lost.contains(n)).collect();
+    assert_eq!(counts(&store, device).await, left);
+    // And the engine goes on.
+    put(&store, device, messages(8000..8001)).await;
+    assert_eq!(counts(&store, device).await.last(), Some(&8000));
+}

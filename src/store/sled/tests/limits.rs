@@ -1,0 +1,127 @@
+//! What is bounded, refused, or held by one process only.
+
+use super::{config, counts, cramped, message, open, put};
+use crate::model::ids::{DeviceId, Incarnation};
+use crate::model::units::ByteSize;
+use crate::observability::Metrics;
+use crate::store::sled::SledStore;
+use crate::store::{Batch, Change, Log, OperatorStore, StoreError};
+use std::os::unix::fs::PermissionsExt;
+use tempfile::TempDir;
+
+#[tokio::test]
+async fn a_second_store_on_the_directory_is_refused_until_the_first_is_gone() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("deep/data");
+    let first = open(&config(&path));
+    let refused = SledStore::open(&config(&path), Metrics::new()).err();
+    assert_eq!(refused, Some(StoreError::Locked(path.clone())));
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let (node, incarnation) = first.identity();
+    drop(first);
+    let second = open(&config(&path));
+    assert_eq!(second.identity(), (node, Incarnation(incarnation.0 + 1)));
+}
+
+#[tokio::test]
+async fn below_the_reserve_nothing_is_taken_and_what_is_there_is_read() {
+    let directory = TempDir::new().unwrap();
+    let device = DeviceId::new();
+    let store = open(&config(directory.path()));
+    put(&store, device, vec![message(device, 0)]).await;
+    drop(store);
+    let full = crate::store::Config {
+        reserve: ByteSize(u64::MAX),
+        ..config(directory.path())
+    };
+    let store = open(&full);
+    let refused = store.commit(Batch::of_device(device, vec![message(device, 1)]));
+    assert_eq!(refused.await, Err(StoreError::Full));
+    assert_eq!(store.health(), Err(StoreError::Full));
+    assert_eq!(counts(&store, device).await, vec![0]);
+    drop(store);
+    let store = open(&config(directory.path()));
+    put(&store, device, vec![message(device, 1)]).await;
+    assert_eq!(counts(&store, device).await, vec![0, 1]);
+}
+
+#[tokio::test]
+async fn open_heads_stay_within_their_memory() {
+    let directory = TempDir::new().unwrap();
+    let mut settings = cramped(directory.path());
+    settings.head_memory = ByteSize(64 << 10);
+    let store = open(&settings);
+    for n in 0..1_500u128 {
+        let device = DeviceId(uuid::Uuid::from_u128(n % 500));
+        put(&store, device, vec![message(device, n as i64)]).await;
+        let weight = store.parts.engine.heads.weight();
+        assert!(weight <= 96 << 10, "{weight} bytes of heads");
+    }
+    store.parts.checkpoint(true).unwrap();
+    assert_eq!(store.parts.engine.heads.weight(), 0);
+    let device = DeviceId(uuid::Uuid::from_u128(7));
+    assert_eq!(counts(&store, device).await, vec![7, 507, 1007]);
+}
+
+#[tokio::test]
+async fn slow_devices_do_not_leave_a_block_for_each_checkpoint() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&config(directory.path()));
+    let device = DeviceId::new();
+    for n in 0..60 {
+        put(&store, device, vec![message(device, n)]).await;
+        store.parts.engine.seal(&[device]).unwrap();
+    }
+    let prefix = super::super::keys::of_device(b'b', device);
+    let blocks = store.parts.engine.table.tree.scan_prefix(prefix).count();
+    assert!(blocks <= 2, "{blocks} blocks");
+    assert_eq!(counts(&store, device).await, (0..60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn long_values_are_kept_replaced_and_removed_whole() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&config(directory.path()));
+    let set = |length: usize, fill: u8| {
+        Batch::of_system(vec![Change::SystemPut {
+            name: "long".into(),
+            value: vec![fill; length],
+        }])
+    };
+    let chunks = || {
+        let tree = &store.parts.engine.table.tree;
+        tree.scan_prefix([super::super::keys::CHUNK]).count()
+    };
+    for (length, fill, expected) in [(900_000, 1, 126), (20_000, 2, 3), (10, 3, 0), (7_200, 4, 2)] {
+        store.commit(set(length, fill)).await.unwrap();
+        let read = store.system("long").await.unwrap();
+        assert_eq!(read, Some(vec![fill; length]));
+        assert_eq!(chunks(), expected, "chunks of {length} bytes");
+    }
+}
+
+#[test]
+fn a_lost_or_damaged_identity_is_refused_rather_than_drawn_anew() {
+    let directory = TempDir::new().unwrap();
+    drop(open(&config(directory.path())));
+    let identity = directory.path().join("identity");
+    let text = std::fs::read_to_string(&identity).unwrap();
+    for damaged in [
+        text.replace("1 ", "1  "),
+        String::new(),
+        text.replace('\n', "0\n"),
+    ] {
+        std::fs::write(&identity, damaged).unwrap();
+        let refused = SledStore::open(&config(directory.path()), Metrics::new()).err();
+        assert!(
+            matches!(refused, Some(StoreError::Damaged(_))),
+            "{refused:?}"
+        );
+    }
+    std::fs::remove_file(&identity).unwrap();
+    let refused = SledStore::open(&config(directory.path()), Metrics::new()).err();
+    assert!(matches!(refused, Some(StoreError::Damaged(_))));
+    std::fs::write(&identity, text).unwrap();
+    drop(open(&config(directory.path())));
+}
