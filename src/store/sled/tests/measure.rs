@@ -13,7 +13,7 @@ fn at(sorted: &[Duration], share: f64) -> Duration {
     sorted[((sorted.len() - 1) as f64 * share) as usize]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 #[ignore = "prints figures"]
 async fn commits() {
     for tasks in [1usize, 16, 256] {
@@ -54,7 +54,7 @@ async fn commits() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 #[ignore = "prints figures"]
 async fn points() {
     let directory = TempDir::new().unwrap();
@@ -89,7 +89,7 @@ async fn points() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 #[ignore = "prints figures"]
 async fn a_hundred_thousand_devices() {
     let directory = TempDir::new().unwrap();
