@@ -1,7 +1,7 @@
 //! What happens on the connection itself: pipelines, slow and broken clients, limits.
 
 use crate::house::{House, TOKEN};
-use crate::raw::{ask, request, Socket};
+use crate::raw::{ask, request, to, Socket};
 use crate::wait::wait_for;
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::value::Value;
@@ -263,4 +263,32 @@ fn an_upgrade_header_does_not_lift_the_time_limit_of_a_body() {
     let mut socket = Socket::connect(&house);
     socket.send(format!("POST /api/v1/{TOKEN}/telemetry HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\n{{"));
     socket.expect(408);
+}
+
+#[test]
+fn a_refused_token_with_a_small_body_keeps_the_connection() {
+    let house = House::open();
+    let mut socket = Socket::connect(&house);
+    for _ in 0..3 {
+        socket.send(to("/api/v1/WRONG/telemetry", "POST", "{\"a\":1}"));
+        socket.expect(401);
+    }
+    socket.send(request("GET", "attributes", ""));
+    socket.expect(200);
+}
+
+#[test]
+fn a_client_that_takes_no_bytes_is_given_up() {
+    let house = impatient();
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(500_000));
+    assert_eq!(
+        ask(&house, request("POST", "attributes", &large)).status,
+        200
+    );
+    let mut socket = Socket::connect(&house);
+    // More than the kernel's buffers hold.
+    for _ in 0..40 {
+        socket.send(request("GET", "attributes", ""));
+    }
+    house.wait_for_rejected("too_slow", 1.0);
 }

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{sleep, Sleep};
+use tokio::time::{sleep, timeout, Sleep};
 
 /// The whole body, at most `limit` bytes. A length that is announced as too large is refused
 /// before anything is read. `share` grows with the body.
@@ -43,6 +43,24 @@ pub(super) async fn read(
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Reads on what nobody wants, if it is little and comes soon: so a refusal that did not need the
+/// body does not cost the connection.
+pub(super) async fn discard(mut payload: Payload) {
+    const LITTLE: usize = 64 << 10;
+    const SOON: Duration = Duration::from_secs(1);
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(chunk)) = payload.next().await {
+            read += chunk.len();
+            if read > LITTLE {
+                break;
+            }
+        }
+    };
+    // Too late is as good as too much: the connection is then closed.
+    let _ = timeout(SOON, reading).await;
 }
 
 fn too_large(limit: usize) -> Rejection {

@@ -72,6 +72,7 @@ fn millis(text: &str) -> Result<u64, Rejection> {
 
 /// What a poll is answered with. A change of attributes that was merged from updates and
 /// deletions is one object with both, `{"k":1,"deleted":["x"]}`, so that a device loses neither.
+/// (Only a shared attribute that is itself named `deleted` would then be hidden by the list.)
 ///
 /// # Errors
 /// The reason for which the device's sessions must end.

@@ -268,4 +268,11 @@ mod tests {
         let route = route("POST", "/api/v1/SECRET/telemetry").unwrap();
         assert!(!format!("{route:?}").contains("SECRET"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_path_makes_it_panic(path in "(/|api|v1|%|[0-9a-f]|\\PC){0,30}") {
+            let _ = route("POST", &path);
+        }
+    }
 }

@@ -58,7 +58,10 @@ pub(super) async fn serve(
     let uri = request.uri();
     let route = match route(request.method().as_str(), uri.path()) {
         Ok(route) => route,
-        Err(none) => return nowhere(&room, peer, &none),
+        Err(none) => {
+            body::discard(payload).await;
+            return nowhere(&room, peer, &none);
+        }
     };
     let speaker = ConnectRequest {
         presented: Presented::Token(route.token),
@@ -68,7 +71,10 @@ pub(super) async fn serve(
     };
     // Refusals have been counted by the registry.
     match room.registry.connect(speaker).await {
-        Err(rejection) => error::refusal(&rejection, now()),
+        Err(rejection) => {
+            body::discard(payload).await;
+            error::refusal(&rejection, now())
+        }
         Ok(device) => {
             let call = Call {
                 room,
