@@ -95,6 +95,7 @@ impl Turn {
                 reply,
             } => self.connect(session, transport, asked, reply, now).await,
             Mail::Close { from, end, done } => {
+                self.forget_given_up();
                 let from = (from.epoch, from.visitor);
                 self.lifecycle(now, |state, fx| state.close(from, end, now, fx))
                     .await;
@@ -118,14 +119,19 @@ impl Turn {
         }
     }
 
-    async fn tick(&mut self, now: Millis) {
-        if self.absent.is_some() {
-            return;
-        }
+    /// A claim whose caller has gone takes nobody's place.
+    pub(super) fn forget_given_up(&mut self) {
         for session in self.lines.given_up() {
             self.lines.forget_caller(session);
             self.state.withdraw(session);
         }
+    }
+
+    async fn tick(&mut self, now: Millis) {
+        if self.absent.is_some() {
+            return;
+        }
+        self.forget_given_up();
         self.lifecycle(now, |state, fx| {
             state.end_overdue(now, fx);
             state.expire_polls(now, fx);

@@ -35,6 +35,7 @@ impl Turn {
             let _ = reply.send(refusal.map(Err));
             return;
         }
+        self.forget_given_up();
         let Some(asked) = asked else {
             let caller = Caller {
                 reply,

@@ -20,6 +20,36 @@ async fn an_idle_actor_goes_and_comes_back_with_what_it_knew() {
     assert!(after.epoch > before.epoch);
 }
 
+#[actix::test]
+async fn of_two_values_for_one_time_the_later_wins_over_lives_and_restarts() {
+    let house = House::with(MemoryStore::new(), |s| s.device.idle_after = ms(1));
+    let device = house.device("a").await;
+    let value = async |house: &House| {
+        let latest = house.store.latest(device, None).await.unwrap();
+        latest[0].1.value.clone()
+    };
+    let session = house.connect("a").await;
+    for n in 0..5 {
+        session.send(points(1, "t", n)).await;
+    }
+    session.close().await;
+    until("the actor has gone", async || {
+        house.registry.actors().live().is_empty()
+    })
+    .await;
+    let visit = house.visit("a").await;
+    one(&visit.handle, points(1, "t", 10)).await;
+    assert_eq!(value(&house).await, Value::Long(10));
+    let known = house.doorman.devices.lock()["a"].clone();
+    house.registry.stop().await;
+
+    let house = House::with(house.store.reopened(), |_| ());
+    house.knows(known);
+    let session = house.connect("a").await;
+    session.send(points(1, "t", 20)).await;
+    assert_eq!(value(&house).await, Value::Long(20));
+}
+
 /// Many threads connect, speak and leave while the actor stops as soon as it can. Were there ever
 /// two actors, one would not see the other's sessions, and a word or a takeover would be lost.
 #[actix::test]
