@@ -22,13 +22,13 @@ const CLOSE_ID: u64 = u64::MAX;
 pub struct Caller {
     pub reply: oneshot::Sender<ConnectReply>,
     /// `None`: a single request.
-    pub downlinks: Option<mpsc::Sender<Downlink>>,
+    pub downlinks: Option<mpsc::Sender<Box<Downlink>>>,
 }
 
 pub struct Lines {
     device: DeviceId,
     addr: Addr<DeviceActor>,
-    sessions: HashMap<Epoch, mpsc::Sender<Downlink>>,
+    sessions: HashMap<Epoch, mpsc::Sender<Box<Downlink>>>,
     callers: HashMap<SessionId, Caller>,
     rpcs: HashMap<RpcId, oneshot::Sender<CallReply>>,
     polls: HashMap<PollId, oneshot::Sender<PollReply>>,
@@ -127,7 +127,8 @@ impl Lines {
         let Some(line) = self.sessions.get(&epoch) else {
             return;
         };
-        let Err(mpsc::error::TrySendError::Full(downlink)) = line.try_send(close(reason)) else {
+        let Err(mpsc::error::TrySendError::Full(downlink)) = line.try_send(Box::new(close(reason)))
+        else {
             return;
         };
         let line = line.clone();
@@ -151,7 +152,7 @@ fn close(reason: Reason) -> Downlink {
 impl Takers for Lines {
     fn session(&mut self, epoch: Epoch, downlink: Downlink) -> bool {
         let line = self.sessions.get(&epoch);
-        line.is_some_and(|line| line.try_send(downlink).is_ok())
+        line.is_some_and(|line| line.try_send(Box::new(downlink)).is_ok())
     }
 
     /// The poll's answer leaves; whether it was written comes back as mail.
@@ -176,7 +177,7 @@ impl Drop for Lines {
     /// Only an actor that died still has lines: its sessions must not outlive it.
     fn drop(&mut self) {
         for line in self.sessions.values() {
-            let _ = line.try_send(close(Reason::Internal));
+            let _ = line.try_send(Box::new(close(Reason::Internal)));
         }
     }
 }

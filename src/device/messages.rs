@@ -102,7 +102,7 @@ pub struct SessionAsked {
     pub client_id: String,
     pub clean_start: bool,
     pub expiry: Duration,
-    pub downlinks: mpsc::Sender<Downlink>,
+    pub downlinks: mpsc::Sender<Box<Downlink>>,
 }
 
 /// An accepted session or request. Dropping the link ends it.

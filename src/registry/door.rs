@@ -31,7 +31,8 @@ pub struct OpenSession {
     pub expiry: Duration,
     /// Bounded; the actor never waits for it: what does not fit stays pending in the actor and
     /// is offered again after the next `Uplink::Delivery`.
-    pub downlinks: mpsc::Sender<Downlink>,
+    /// Boxed: a channel keeps room for 32 messages, and most sessions are idle.
+    pub downlinks: mpsc::Sender<Box<Downlink>>,
 }
 
 /// The door is open.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 pub struct Fake {
     runtime: Runtime,
     handle: DeviceHandle,
-    downlinks: mpsc::Receiver<Downlink>,
+    downlinks: mpsc::Receiver<Box<Downlink>>,
 }
 
 impl Api {
@@ -66,7 +66,7 @@ impl Fake {
         let next =
             async { tokio::time::timeout(Duration::from_secs(20), self.downlinks.recv()).await };
         let heard = self.runtime.block_on(next);
-        heard.expect("a downlink in time").expect("an open session")
+        *heard.expect("a downlink in time").expect("an open session")
     }
 
     /// Waits until the platform ends the session, and hears why.

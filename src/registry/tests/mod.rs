@@ -258,7 +258,7 @@ impl House {
 
 struct Session {
     connected: Connected,
-    downlinks: mpsc::Receiver<Downlink>,
+    downlinks: mpsc::Receiver<Box<Downlink>>,
 }
 
 impl Session {
@@ -282,7 +282,7 @@ impl Session {
 
     async fn next(&mut self) -> Downlink {
         let next = tokio::time::timeout(PATIENCE, self.downlinks.recv());
-        next.await.expect("in time").expect("an open line")
+        *next.await.expect("in time").expect("an open line")
     }
 
     /// Takes the next downlink and reports it as delivered.

@@ -43,7 +43,7 @@ pub(super) struct Connection {
     pub(super) write_by: Option<Duration>,
     pub(super) handle: Option<DeviceHandle>,
     pub(super) tickets: VecDeque<Ticket>,
-    pub(super) downlinks: Option<mpsc::Receiver<Downlink>>,
+    pub(super) downlinks: Option<mpsc::Receiver<Box<Downlink>>>,
     pub(super) timer: Pin<Box<Sleep>>,
     pub(super) stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// The device's thread, when it is another one than this.
@@ -79,7 +79,7 @@ impl Connection {
             let mut fx = Effects::default();
             self.take(event, &mut fx);
             if let Some(end) = self.carry_out(fx).await {
-                self.finish(end).await;
+                Box::pin(self.finish(end)).await;
                 return None;
             }
             if let Some(home) = self.home.take() {
@@ -92,7 +92,7 @@ impl Connection {
         match event {
             Event::Outcomes(outcomes) => self.talk.handle(Input::Outcomes(outcomes), fx),
             Event::Downlink(downlink) => {
-                self.talk.handle(Input::Downlink(downlink), fx);
+                self.talk.handle(Input::Downlink(*downlink), fx);
                 self.more_downlinks(fx);
             }
             Event::LetGo => {
@@ -116,7 +116,7 @@ impl Connection {
             let Some(downlink) = next else {
                 return;
             };
-            self.talk.handle(Input::Downlink(downlink), fx);
+            self.talk.handle(Input::Downlink(*downlink), fx);
         }
     }
 
@@ -308,4 +308,26 @@ fn close(reason: Reason) -> Input {
         id: 0,
         body: DownlinkBody::Close(reason),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F, R>(_: F) -> usize
+    where
+        F: FnOnce(Connection) -> R,
+    {
+        std::mem::size_of::<R>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let itself = std::mem::size_of::<Connection>();
+        let task = size_of_future(Connection::run);
+        println!("connection {itself}, task {task} bytes");
+        assert!(itself <= 512, "{itself} bytes");
+        assert!(task <= 1536, "{task} bytes");
+        assert!(std::mem::size_of::<Downlink>() <= 80);
+    }
 }

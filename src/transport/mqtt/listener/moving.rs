@@ -25,7 +25,7 @@ pub(super) struct Moving {
     write_by: Option<Duration>,
     handle: Option<DeviceHandle>,
     tickets: VecDeque<Ticket>,
-    downlinks: Option<mpsc::Receiver<Downlink>>,
+    downlinks: Option<mpsc::Receiver<Box<Downlink>>>,
     stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 

@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What a connection waits for.
 pub(super) enum Event {
     Outcomes(Vec<Outcome>),
-    Downlink(Downlink),
+    Downlink(Box<Downlink>),
     /// The device actor let go of the session.
     LetGo,
     Readable,
