@@ -4,5 +4,6 @@ mod crash;
 mod disk;
 mod full;
 mod locked;
+mod refilled;
 mod work;
 mod writer;

@@ -29,6 +29,12 @@ pub trait Apply: Send + Sync + 'static {
     /// An error means the tables no longer follow the log: the journal takes nothing more then.
     fn apply(&self, group: &[(LogSequence, Batch)]) -> Result<(), StoreError>;
 
+    /// Whether what is behind can take another group. Asked before the group is written; an error
+    /// refuses it whole.
+    fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The writer began another segment: a good moment to think about a checkpoint.
     fn segment_rolled(&self) {}
 }

@@ -193,6 +193,7 @@ impl Writer {
         self.encode(group);
         let bytes = self.buffer.len() as u64;
         self.shared.space.check(bytes)?;
+        self.engine.ready()?;
         let mut segment = self.writable()?;
         match segment.commit(&self.buffer) {
             Ok(()) => self.segment = Some(segment),

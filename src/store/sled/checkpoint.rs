@@ -48,6 +48,7 @@ impl Parts {
         devices.dedup();
         engine.seal(&devices)?;
         engine.relieve()?;
+        engine.ensure_room()?;
         let watermark = engine.settled()?;
         self.db.flush().map_err(failed)?;
         self.directory.sync_sled()?;

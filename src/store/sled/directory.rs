@@ -8,6 +8,7 @@
 //!    sled/          sled's files; made as sled.new/ and renamed when whole
 //! ```
 
+use super::room::Room;
 use crate::model::ids::{Incarnation, NodeId};
 use crate::store::error::StoreError;
 use crate::store::journal::io;
@@ -74,6 +75,11 @@ impl DataDirectory {
         sync_files(&fresh)?;
         std::fs::rename(&fresh, self.sled()).map_err(|e| io("naming the sled directory", e))?;
         sync_directory(&self.path)
+    }
+
+    /// Keeps blocks ahead of sled's file.
+    pub fn room(&self) -> Result<Room, StoreError> {
+        Room::open(&self.sled())
     }
 
     /// sled's `flush` only starts the writing on Linux: this waits for it (design.md 4).

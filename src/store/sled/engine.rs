@@ -8,6 +8,7 @@
 //! of its devices, whose heads have been sealed just before: then the two watermarks agree.
 
 use super::heads::Heads;
+use super::room::Room;
 use super::table::{failed, Table};
 use super::telemetry::{delete, seal, series::SeriesState, Rows};
 use super::tx::Tx;
@@ -37,6 +38,8 @@ pub struct Engine {
     /// All that the journal holds up to here is in sled, flushed and synced.
     durable: AtomicU64,
     head_memory: usize,
+    /// `None` in tests of the engine alone.
+    room: Option<Room>,
     pub bell: Bell,
 }
 
@@ -75,8 +78,19 @@ impl Engine {
             applied: AtomicU64::new(applied),
             durable: AtomicU64::new(0),
             head_memory,
+            room: None,
             bell: Bell::default(),
         })
+    }
+
+    pub fn with_room(self, room: Room) -> Self {
+        let room = Some(room);
+        Self { room, ..self }
+    }
+
+    /// Asked before sled is made to write. Errors: `Full` when it might not fit on the disk.
+    pub fn ensure_room(&self) -> Result<(), StoreError> {
+        self.room.as_ref().map_or(Ok(()), Room::ensure)
     }
 
     /// Nothing changes while this is held.
@@ -115,6 +129,7 @@ impl Engine {
     /// Seals these devices' heads, a slice at a time so that commits get their turn.
     pub fn seal(&self, devices: &[DeviceId]) -> Result<(), StoreError> {
         for slice in devices.chunks(SLICE) {
+            self.ensure_room()?;
             let turn = self.turn.lock();
             let sealed = self.seal_slice(slice);
             parking_lot::MutexGuard::unlock_fair(turn);
@@ -198,6 +213,10 @@ impl Engine {
         if weight > self.head_memory + self.head_memory / 2 {
             let devices = self.fullest();
             for slice in devices.chunks(SLICE) {
+                // On a full disk heads stay open: no commit is let in to make them grow.
+                if self.ensure_room() == Err(StoreError::Full) {
+                    break;
+                }
                 self.seal_slice(slice)?;
             }
         } else if weight > self.head_memory {
@@ -228,6 +247,10 @@ impl Apply for Engine {
         full.dedup();
         self.seal_slice(&full)?;
         self.relieve_at_once()
+    }
+
+    fn ready(&self) -> Result<(), StoreError> {
+        self.ensure_room()
     }
 
     fn segment_rolled(&self) {

@@ -14,6 +14,7 @@ mod heads;
 mod keys;
 mod read;
 mod record;
+mod room;
 mod table;
 mod telemetry;
 mod tx;
@@ -54,7 +55,8 @@ impl SledStore {
         let (node, incarnation) = directory.identity;
         let db = directory.open_sled(config.cache.0)?;
         let table = Table::new((*db).clone());
-        let engine = Arc::new(Engine::new(table, config.head_memory.bytes())?);
+        let engine = Engine::new(table, config.head_memory.bytes())?;
+        let engine = Arc::new(engine.with_room(directory.room()?));
         let mut progress = engine.begin_replay();
         let replayed = replay::replay(&directory.journal(), node, |frame| {
             engine.replay(&mut progress, frame.id.sequence, &frame.batch)

@@ -20,6 +20,11 @@ pub const LONG: u8 = 0xf0;
 pub type Bytes = IVec;
 
 pub(super) fn failed(error: sled::Error) -> StoreError {
+    if let sled::Error::Io(error) = &error {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return StoreError::Full;
+        }
+    }
     StoreError::Io(format!("sled: {error}"))
 }
 
