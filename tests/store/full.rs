@@ -71,7 +71,7 @@ fn below_its_reserve_a_store_refuses_and_goes_on_when_space_returns() {
     };
     let mut config = work::config(&disk.data());
     config.reserve = ByteSize(8 << 20);
-    work::runtime().block_on(survives_a_full_disk(&disk, &config, 10 << 20));
+    work::runtime().block_on(survives_a_full_disk(&disk, &config, 7 << 20));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_store_that_was_full_opens_again_and_still_has_everything() {
         let store = work::open(&config).await.unwrap();
         let first = store.commit(work::batch(0, 0, 0)).await;
         assert!(first.is_ok());
-        disk.fill(5 << 20);
+        disk.fill(3 << 20);
         let (n, error) = commit_until_refused(&store, 1).await;
         assert_eq!(error, StoreError::Full);
         store.close().await.unwrap();
