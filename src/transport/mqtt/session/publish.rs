@@ -72,10 +72,11 @@ impl Inbound {
         self.handshakes.iter().filter_map(received).collect()
     }
 
+    /// They do not count against Receive Maximum: a client's quota is whole again after CONNACK,
+    /// and repeating PUBREL takes nothing of it (MQTT 5 section 4.9).
     pub fn restore(&mut self, received: impl IntoIterator<Item = u16>) {
         for packet_id in received.into_iter().take(MOST_HANDSHAKES) {
             self.handshakes.insert(packet_id, Handshake::Received);
-            self.unacknowledged += 1;
         }
     }
 

@@ -131,6 +131,23 @@ fn a_qos_2_publish_is_not_applied_again_after_a_resumption() {
 }
 
 #[test]
+fn a_clients_quota_is_whole_again_after_a_resumption() {
+    let mut bench = Bench::open_with(persistent(Level::V5), settings());
+    for id in 1..=100 {
+        bench.publish(TELEMETRY, 2, id, "{\"a\":1}");
+        bench.settle();
+    }
+    bench.input(Input::Gone("connection lost"));
+    let end = bench.closed().unwrap();
+    let mut bench = again(persistent(Level::V5), Vec::new(), end.inflight);
+    for id in 101..=200 {
+        bench.publish(TELEMETRY, 2, id, "{\"a\":1}");
+        bench.settle();
+    }
+    bench.assert_open();
+}
+
+#[test]
 fn a_smaller_window_after_the_resumption_holds_for_retransmissions_too() {
     let mut bench = Bench::open_with(persistent(Level::V5), settings());
     bench.subscribe(RPC, 1);
