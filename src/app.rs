@@ -191,6 +191,10 @@ impl App {
         self.mqtt.as_ref().map(mqtt::Door::local_addr)
     }
 
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

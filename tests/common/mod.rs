@@ -1,11 +1,13 @@
-//! What integration tests share: a server process of their own, with ports and folder of its own.
+//! What integration tests share: a server of their own, with ports and folder of its own:
+//! `server` is the real binary, `house` the platform in this process over a store in memory.
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
+pub mod house;
 pub mod operator;
 pub mod server;
 pub mod wait;
 
 pub use operator::Operator;
 pub use server::Server;
-pub use wait::{wait_for, wait_up_to};
+pub use wait::{until, wait_for, wait_up_to};

@@ -18,3 +18,8 @@ pub fn wait_up_to<T>(limit: Duration, what: &str, mut condition: impl FnMut() ->
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Waits until `what` holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    wait_for(what, || holds().then_some(()));
+}

@@ -127,7 +127,7 @@ fn a_client_rpc_is_answered() {
 #[test]
 fn a_polled_rpc_is_replied_to_by_its_id() {
     let house = House::open();
-    let reply = house.rpc(false, "setGpio", 20_000);
+    let reply = house.rpc(House::order("setGpio", "{\"pin\":1}", false, false));
     let polled = ask(&house, request("GET", "rpc?timeout=20000", ""));
     assert_eq!(polled.status, 200);
     let id = polled.json()["id"].as_i64().expect("an id");
@@ -172,7 +172,7 @@ fn tokens_are_percent_decoded() {
 #[test]
 fn an_ordinary_client_is_served() {
     let house = House::open();
-    let url = format!("http://{}/api/v1/{TOKEN}/telemetry", house.address);
+    let url = format!("http://{}/api/v1/{TOKEN}/telemetry", house.http);
     let answer = ureq::post(&url).send("{\"a\":1.5}").expect("200");
     assert_eq!(answer.status(), 200);
     let chunked = ureq::post(&url).send(ureq::SendBody::from_reader(&mut "{\"b\":2}".as_bytes()));

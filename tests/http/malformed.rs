@@ -4,6 +4,7 @@
 use crate::house::{House, TOKEN};
 use crate::raw::{ask, request, to, Socket};
 use industryos_iot::model::reject::Reason;
+use industryos_iot::model::session::Transport;
 
 #[test]
 fn malformed_bodies_are_400_and_say_where() {
@@ -140,5 +141,5 @@ fn bytes_that_are_no_http_are_refused_and_the_server_goes_on() {
         ask(&house, request("POST", "telemetry", "{\"a\":1}")).status,
         200
     );
-    house.wait_for_rejected("protocol_violation", 5.0);
+    house.wait_for_rejected(Transport::Http, Reason::ProtocolViolation, 5);
 }

@@ -52,7 +52,7 @@ fn changes_between_two_polls_are_not_lost() {
 #[test]
 fn a_pending_rpc_is_answered_at_once_and_marked_delivered() {
     let house = House::open();
-    let answer = house.rpc(true, "blink", 20_000);
+    let answer = house.rpc(House::order("blink", "{\"pin\":1}", true, false));
     let polled = ask(&house, request("GET", RPC, ""));
     assert_eq!(polled.json()["method"], "blink");
     let answer = answer
@@ -69,8 +69,8 @@ fn each_rpc_goes_to_one_of_two_polls() {
         begin(&house, request("GET", RPC, "")),
     ];
     polling(&house, 2);
-    let one = house.rpc(true, "one", 20_000);
-    let two = house.rpc(true, "two", 20_000);
+    let one = house.rpc(House::order("one", "{\"pin\":1}", true, false));
+    let two = house.rpc(House::order("two", "{\"pin\":1}", true, false));
     let mut methods = polls.map(|poll| poll.join().expect("joined").json()["method"].to_string());
     methods.sort();
     assert_eq!(methods, ["\"one\"", "\"two\""]);
@@ -90,7 +90,7 @@ fn a_client_that_goes_away_leaves_its_rpc_to_the_next_poll() {
     polling(&house, 1);
     drop(gone);
     polling(&house, 0);
-    let answer = house.rpc(true, "survivor", 20_000);
+    let answer = house.rpc(House::order("survivor", "{\"pin\":1}", true, false));
     let polled = ask(&house, request("GET", RPC, ""));
     assert_eq!(polled.json()["method"], "survivor");
     let answer = answer
@@ -109,7 +109,7 @@ fn an_rpc_that_races_with_clients_going_away_is_delivered_to_a_living_one() {
         // Closed and ordered at the same moment: FIN is on its way before the RPC.
         gone.0.shutdown(std::net::Shutdown::Both).expect("shut");
         let method = format!("m{round}");
-        let answer = house.rpc(false, &method, 20_000);
+        let answer = house.rpc(House::order(&method, "{\"pin\":1}", false, false));
         let polled = ask(&house, request("GET", "rpc?timeout=500", ""));
         if polled.status == 408 {
             // The kernel took the response before it learned of the end: over TCP nobody can know.
@@ -157,7 +157,7 @@ fn a_poll_of_a_device_that_is_disabled_meanwhile_ends_with_401() {
     let house = House::open();
     let poll = begin(&house, request("GET", RPC, ""));
     polling(&house, 1);
-    house.disable();
+    house.set_disabled(true);
     assert_eq!(poll.join().expect("joined").status, 401);
 }
 

@@ -43,7 +43,7 @@ pub struct Socket(pub TcpStream);
 
 impl Socket {
     pub fn connect(house: &House) -> Socket {
-        let stream = TcpStream::connect(house.address).expect("connect");
+        let stream = TcpStream::connect(house.http).expect("connect");
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .expect("timeout");

@@ -4,6 +4,7 @@ use crate::house::{House, TOKEN};
 use crate::raw::{ask, request, to, Socket};
 use crate::wait::wait_for;
 use industryos_iot::model::reject::Reason;
+use industryos_iot::model::session::Transport;
 use industryos_iot::model::value::Value;
 use std::io::Write;
 use std::net::Shutdown;
@@ -47,7 +48,7 @@ fn a_head_that_does_not_arrive_is_given_up() {
     slow.closed();
     assert_eq!(silent.expect(408).body, "");
     silent.closed();
-    house.wait_for_rejected("too_slow", 2.0);
+    house.wait_for_rejected(Transport::Http, Reason::TooSlow, 2);
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn a_later_head_that_does_not_arrive_is_given_up_too() {
         }
     });
     assert!(closed < Duration::from_secs(5), "{closed:?}");
-    house.wait_for_rejected("too_slow", 1.0);
+    house.wait_for_rejected(Transport::Http, Reason::TooSlow, 1);
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn one_address_has_its_limit_of_connections() {
     let answer = ask(&house, "");
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("5"));
-    house.wait_for_rejected("too_many_connections", 1.0);
+    house.wait_for_rejected(Transport::Http, Reason::TooManyConnections, 1);
     held.clear();
     wait_for("a place", || {
         let mut socket = Socket::connect(&house);
@@ -219,7 +220,7 @@ fn a_full_poll_answer_reaches_a_client_that_reads_late() {
     let house = House::open();
     let mut socket = Socket::connect(&house);
     socket.send(request("GET", "rpc?timeout=20000", "") + &request("GET", "attributes", ""));
-    let answer = house.rpc(true, "late", 20_000);
+    let answer = house.rpc(House::order("late", "{\"pin\":1}", true, false));
     assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok());
     assert_eq!(socket.expect(200).json()["method"], "late");
     socket.expect(200);
@@ -233,8 +234,9 @@ fn a_client_that_comes_and_goes_is_nothing_to_count() {
         ask(&house, request("GET", "attributes", ""));
     }
     assert_eq!(
-        house.rejected("too_slow") + house.rejected("protocol_violation"),
-        0.0
+        house.rejected(Transport::Http, Reason::TooSlow)
+            + house.rejected(Transport::Http, Reason::ProtocolViolation),
+        0
     );
 }
 
@@ -290,5 +292,5 @@ fn a_client_that_takes_no_bytes_is_given_up() {
     for _ in 0..40 {
         socket.send(request("GET", "attributes", ""));
     }
-    house.wait_for_rejected("too_slow", 1.0);
+    house.wait_for_rejected(Transport::Http, Reason::TooSlow, 1);
 }

@@ -3,6 +3,7 @@
 use crate::house::{House, TOKEN};
 use crate::raw::{ask, request, to, Socket};
 use industryos_iot::model::reject::Reason;
+use industryos_iot::model::session::Transport;
 use industryos_iot::registry::Command;
 use industryos_iot::store::StoreError;
 
@@ -29,14 +30,14 @@ fn an_unknown_token_is_401_with_an_empty_body_everywhere() {
             );
         }
     }
-    assert!(house.rejected("credentials_unknown") >= 14.0);
+    assert!(house.rejected(Transport::Http, Reason::CredentialsUnknown) >= 14);
 }
 
 #[test]
 fn a_disabled_device_is_401() {
     let house = House::open();
     assert_eq!(ask(&house, request("POST", "telemetry", "{}")).status, 200);
-    house.disable();
+    house.set_disabled(true);
     for (method, path) in ENDPOINTS {
         let answer = ask(&house, request(method, path, ""));
         assert_eq!(
@@ -75,7 +76,7 @@ fn unknown_paths_are_404_with_error_json_that_tells_no_token() {
         assert!(answer.error().contains("not available yet"), "{answer:?}");
         assert_eq!(answer.status, 404);
     }
-    assert!(house.rejected("unknown_topic") >= 12.0);
+    assert!(house.rejected(Transport::Http, Reason::UnknownTopic) >= 12);
 }
 
 #[test]

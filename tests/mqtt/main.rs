@@ -1,7 +1,7 @@
 //! The MQTT door from outside: bytes on a socket against the real binary (contract/mqtt.md).
 //!
 //! `wire` writes packets by hand, byte by byte, so that nothing of the platform's own codec is
-//! trusted here. `house` is a door in this process, for tests that hold the disk back or read the
+//! trusted here. `common::house` is the platform in this process, for tests that hold the disk back or read the
 //! device's stream; `peer` its client.
 
 #[path = "../common/mod.rs"]
@@ -11,7 +11,6 @@ mod acknowledge;
 mod connect;
 mod five;
 mod habits;
-mod house;
 mod limits;
 mod malformed;
 mod messages;
@@ -19,3 +18,5 @@ mod peer;
 mod rust_clients;
 mod sessions;
 mod wire;
+
+use common::house;

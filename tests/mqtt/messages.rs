@@ -1,9 +1,11 @@
 //! What devices send and get, through the whole platform (contract/mqtt.md 5 to 9).
 
-use crate::house::{until, House};
+use crate::common::until;
+use crate::house::House;
 use crate::peer::{puback, Peer, ALL};
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::rpc::RpcAnswer;
+use industryos_iot::model::session::Transport;
 use industryos_iot::model::value::Value;
 use industryos_iot::store::StoreError;
 use industryos_iot::transport::mqtt::codec::packet::Ack;
@@ -77,7 +79,7 @@ fn a_store_that_fails_refuses_in_mqtt_5_and_closes_before() {
     let refusals = house.refusals();
     for reason in [Reason::StoreFull, Reason::StoreFailed] {
         assert!(refusals.contains(&reason), "{refusals:?}");
-        assert!(house.rejected(reason) > 0);
+        assert!(house.rejected(Transport::Mqtt, reason) > 0);
     }
 }
 

@@ -48,7 +48,7 @@ pub fn puback(id: u16) -> Packet {
 
 impl Peer {
     pub fn open(house: &House, level: Level) -> Self {
-        let stream = TcpStream::connect(house.address).expect("connect");
+        let stream = TcpStream::connect(house.mqtt).expect("connect");
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .expect("time limit");

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[test]
 fn rumqttc_at_3_1_1_publishes_at_every_qos_and_answers_an_rpc() {
     let house = House::open();
-    let mut options = rumqttc::MqttOptions::new("rum", "127.0.0.1", house.address.port());
+    let mut options = rumqttc::MqttOptions::new("rum", "127.0.0.1", house.mqtt.port());
     options.set_credentials(TOKEN, "");
     let (client, mut connection) = rumqttc::Client::new(options, 10);
     client.subscribe(RPC, QoS::AtLeastOnce).unwrap();
@@ -60,7 +60,7 @@ fn rumqttc_at_5_publishes_hears_changes_and_learns_reasons() {
     use rumqttc::v5::mqttbytes::QoS;
     use rumqttc::v5::{Client, Event, MqttOptions};
     let house = House::open();
-    let mut options = MqttOptions::new("rum", "127.0.0.1", house.address.port());
+    let mut options = MqttOptions::new("rum", "127.0.0.1", house.mqtt.port());
     options.set_credentials(TOKEN, "");
     let (client, mut connection) = Client::new(options, 10);
     client

@@ -1,10 +1,12 @@
 //! How sessions begin, go on and end (contract/mqtt.md 2).
 
-use crate::house::{until, House, TOKEN};
+use crate::common::until;
+use crate::house::{House, TOKEN};
 use crate::peer::{connect, persistent, puback, publish, Peer, ALL};
 use industryos_iot::model::event::EventKind;
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::rpc::RpcAnswer;
+use industryos_iot::model::session::Transport;
 use industryos_iot::model::units::Period;
 use industryos_iot::model::value::Value;
 use industryos_iot::transport::mqtt::codec::packet::{Ack, Connect, Disconnect};
@@ -43,7 +45,7 @@ fn credentials_are_answered_with_the_codes_of_the_table() {
             }
         }
     }
-    assert!(house.rejected(Reason::CredentialsUnknown) > 0);
+    assert!(house.rejected(Transport::Mqtt, Reason::CredentialsUnknown) > 0);
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn whoever_sends_no_connect_in_time_is_cut_off() {
     let mut slow = Peer::open(&house, Level::V311);
     slow.raw(b"\x10\x20\0\x04MQ");
     slow.expect_closed();
-    assert_eq!(house.rejected(Reason::TooSlow), 2);
+    assert_eq!(house.rejected(Transport::Mqtt, Reason::TooSlow), 2);
 }
 
 #[test]
@@ -262,10 +264,7 @@ fn stopping_tells_mqtt_5_clients_and_ends_everything() {
     five.expect_end(0x8B);
     four.expect_end(0);
     stranger.expect_closed();
-    assert!(
-        TcpStream::connect(house.address).is_err(),
-        "still listening"
-    );
+    assert!(TcpStream::connect(house.mqtt).is_err(), "still listening");
 }
 
 #[test]
@@ -278,7 +277,10 @@ fn more_connections_than_allowed_are_told_so_in_connack() {
     let (mut peer, connack) = Peer::connect(&house, connect(Level::V5));
     assert_eq!(connack.code, 0x9F);
     peer.expect_closed();
-    assert_eq!(house.rejected(Reason::TooManyConnections), 2);
+    assert_eq!(
+        house.rejected(Transport::Mqtt, Reason::TooManyConnections),
+        2
+    );
 }
 
 #[test]
@@ -291,7 +293,7 @@ fn one_address_may_not_hold_all_connections_before_it_authenticates() {
     until("both are in", || {
         Peer::open(&house, Level::V311).closes_at_once()
     });
-    assert!(house.rejected(Reason::TooManyConnections) > 0);
+    assert!(house.rejected(Transport::Mqtt, Reason::TooManyConnections) > 0);
     drop(_waiting);
     // Devices do not count.
     until("there is room again", || {

@@ -1,21 +1,24 @@
-//! A running door in this process: registry, device actors and a store in memory behind it.
+//! The whole platform in this process over a store in memory, so that a test can hold the disk
+//! back, make it fail, and read a device's stream and the counters directly.
 
-use crate::wait::wait_for;
+use super::wait::wait_for;
+use industryos_iot::app::{App, Listeners};
 use industryos_iot::auth::directory::{DeviceOrder, NewCredentials};
 use industryos_iot::auth::Auth;
 use industryos_iot::config::layer::Layers;
 use industryos_iot::config::Config;
 use industryos_iot::model::attributes::Scope;
+use industryos_iot::model::credentials::Presented;
 use industryos_iot::model::event::EventKind;
 use industryos_iot::model::ids::{DeviceId, RpcId};
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::rpc::{RpcAnswer, RpcOrder};
+use industryos_iot::model::session::Transport;
 use industryos_iot::model::value::{Key, Value};
 use industryos_iot::observability::Metrics;
 use industryos_iot::registry::{CallOutcome, Command, CommandReply, Registry};
 use industryos_iot::store::memory::MemoryStore;
-use industryos_iot::store::{DeviceStore, TimeseriesStore};
-use industryos_iot::transport::http;
+use industryos_iot::store::{AttributeStore, DeviceStore, TimeseriesStore};
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{mpsc, Arc};
@@ -24,8 +27,10 @@ use tokio::sync::oneshot;
 
 pub const TOKEN: &str = "A1_TEST_TOKEN";
 
+/// A running platform with one device; stopped in order when it is dropped.
 pub struct House {
-    pub address: SocketAddr,
+    pub http: SocketAddr,
+    pub mqtt: SocketAddr,
     pub store: MemoryStore,
     pub registry: Registry,
     pub metrics: Metrics,
@@ -44,22 +49,28 @@ impl House {
     }
 
     pub fn with(change: impl FnOnce(&mut Config)) -> House {
+        Self::over(MemoryStore::new(), change)
+    }
+
+    /// Over a store that may already hold data.
+    pub fn over(store: MemoryStore, change: impl FnOnce(&mut Config)) -> House {
         let mut config = Layers::of_defaults()
             .decode()
             .expect("the defaults are valid");
+        config.mqtt.workers = 1;
         config.http.workers = 1;
         config.registry.arbiters = 1;
         change(&mut config);
         let (made, house) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            actix::System::new().block_on(run(config, made));
+            actix::System::new().block_on(run(config, store, made));
         });
         let mut house: House = house.recv().expect("the door opens");
         house.thread = Some(thread);
         house
     }
 
-    /// Runs a future where the actors live, and waits for it.
+    /// Runs a future where the platform lives, and waits for it.
     pub fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
         let (done, result) = mpsc::channel();
         self.system.arbiter().spawn(async move {
@@ -70,14 +81,14 @@ impl House {
 
     /// A further device with this token.
     pub fn add_device(&self, token: &str) -> DeviceId {
-        let (auth, token) = (self.auth.clone(), token.to_string());
+        let (auth, token) = (self.auth.clone(), token.to_owned());
         self.wait(async move { make(&auth, &token).await })
     }
 
-    pub fn disable(&self) {
+    pub fn set_disabled(&self, disabled: bool) {
         let (auth, device) = (self.auth.clone(), self.device);
-        let saved = self.wait(async move { auth.directory().set_disabled(device, true).await });
-        if let Some(reason) = saved.expect("disabled").end_sessions {
+        let saved = self.wait(async move { auth.directory().set_disabled(device, disabled).await });
+        if let Some(reason) = saved.expect("saved").end_sessions {
             self.command(Command::EndSessions(reason));
         }
     }
@@ -107,19 +118,22 @@ impl House {
         assert_eq!(reply, CommandReply::Done);
     }
 
-    /// Sends a lightweight RPC of `life` ms; its answer comes through the channel.
-    pub fn rpc(&self, oneway: bool, method: &str, life: i64) -> mpsc::Receiver<RpcAnswer> {
-        let order = RpcOrder {
+    pub fn order(method: &str, params: &str, oneway: bool, persistent: bool) -> RpcOrder {
+        RpcOrder {
             id: RpcId::new(),
             oneway,
-            method: method.to_string(),
-            params: "{\"pin\":1}".into(),
+            method: method.to_owned(),
+            params: params.into(),
             created: now(),
-            expires: now() + life,
-            persistent: false,
-            retries: 0,
+            expires: now() + 20_000,
+            persistent,
+            retries: 5,
             additional_info: None,
-        };
+        }
+    }
+
+    /// Its answer comes through the channel.
+    pub fn rpc(&self, order: RpcOrder) -> mpsc::Receiver<RpcAnswer> {
         let (done, answer) = mpsc::channel();
         let (registry, device) = (self.registry.clone(), self.device);
         self.system.arbiter().spawn(async move {
@@ -131,7 +145,7 @@ impl House {
         answer
     }
 
-    /// Latest values of the device.
+    /// Latest values of the device, by key.
     pub fn latest(&self) -> Vec<(String, Value)> {
         let (store, device) = (self.store.clone(), self.device);
         let latest = self.wait(async move { store.latest(device, None).await });
@@ -144,31 +158,52 @@ impl House {
         latest
     }
 
+    /// CLIENT attributes of the device.
+    pub fn client_attributes(&self) -> Vec<(String, Value)> {
+        let (store, device) = (self.store.clone(), self.device);
+        let found = self.wait(async move { store.attributes(device, Scope::Client, None).await });
+        let found = found.expect("read").into_iter();
+        found.map(|a| (a.key.to_string(), a.value)).collect()
+    }
+
+    pub fn rows(&self) -> Vec<EventKind> {
+        let rows = self.registry.recent_events(self.device, 1000);
+        rows.iter().map(|row| (*row.kind).clone()).collect()
+    }
+
     /// Reasons of the refusals in the device's stream, oldest first.
     pub fn refusals(&self) -> Vec<Reason> {
-        let rows = self.registry.recent_events(self.device, 1000);
-        let reasons = rows.iter().filter_map(|row| match &*row.kind {
-            EventKind::Refused { reason, .. } => Some(*reason),
+        let reason = |kind| match kind {
+            EventKind::Refused { reason, .. } => Some(reason),
             _ => None,
-        });
-        reasons.collect()
+        };
+        self.rows().into_iter().filter_map(reason).collect()
     }
 
-    /// `rejected_total{transport="http",reason=..}`.
-    pub fn rejected(&self, reason: &str) -> f64 {
+    /// Why the device's sessions ended, oldest first.
+    pub fn ends(&self) -> Vec<String> {
+        let reason = |kind| match kind {
+            EventKind::Disconnected { reason } => Some(reason),
+            _ => None,
+        };
+        self.rows().into_iter().filter_map(reason).collect()
+    }
+
+    /// `rejected_total{transport="…",reason="…"}`.
+    pub fn rejected(&self, transport: Transport, reason: Reason) -> u64 {
         let text = self.metrics.render();
-        let line = text.lines().find(|line| {
-            line.starts_with("rejected_total{")
-                && line.contains("\"http\"")
-                && line.contains(&format!("\"{reason}\""))
-        });
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-            .unwrap_or(0.0)
+        let mark = format!(
+            "rejected_total{{transport=\"{}\",reason=\"{}\"}} ",
+            transport.label(),
+            reason.label()
+        );
+        let line = text.lines().find_map(|line| line.strip_prefix(&mark));
+        line.map_or(0, |count| count.parse().expect("a count"))
     }
 
-    pub fn wait_for_rejected(&self, reason: &str, count: f64) {
+    pub fn wait_for_rejected(&self, transport: Transport, reason: Reason, count: u64) {
         wait_for("the refusals to be counted", || {
-            (self.rejected(reason) >= count).then_some(())
+            (self.rejected(transport, reason) >= count).then_some(())
         });
     }
 
@@ -177,10 +212,9 @@ impl House {
         let found = self.wait(async move { store.credentials(device).await });
         found.expect("read").expect("credentials").lookup
     }
-}
 
-impl Drop for House {
-    fn drop(&mut self) {
+    /// Stops the platform, and waits for the end.
+    pub fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
@@ -190,54 +224,52 @@ impl Drop for House {
     }
 }
 
-async fn run(config: Config, made: mpsc::Sender<House>) {
-    let store = MemoryStore::new();
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
     let metrics = Metrics::new();
-    let shared: industryos_iot::store::SharedStore = Arc::new(store.clone());
-    let opened = Auth::open(config.admin.clone(), shared.clone()).await;
-    let (auth, _) = opened.expect("auth");
-    let device = make(&auth, TOKEN).await;
-    let registry = Registry::start(
-        config.registry,
-        config.device,
-        shared,
-        auth.clone(),
-        metrics.clone(),
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let door = http::start(
-        config.http,
-        config.payload,
-        registry.clone(),
-        metrics.clone(),
-        listener,
-        |_| {},
-    )
-    .expect("the door opens");
+    let port = || Some(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let listeners = Listeners {
+        http: port(),
+        mqtt: port(),
+    };
+    let app = App::start_on(Arc::new(store.clone()), metrics.clone(), config, listeners)
+        .await
+        .expect("the platform starts");
+    let device = make(app.auth(), TOKEN).await;
     let (stop, stopped) = oneshot::channel();
     let house = House {
-        address: door.address(),
+        http: app.http_address().expect("the HTTP door"),
+        mqtt: app.mqtt_address().expect("the MQTT door"),
         store,
-        registry: registry.clone(),
+        registry: app.registry().clone(),
         metrics,
         device,
-        auth,
+        auth: app.auth().clone(),
         system: actix::System::current(),
         stop: Some(stop),
         thread: None,
     };
     made.send(house).map_err(drop).expect("the test waits");
     let _ = stopped.await;
-    registry.stop().await;
-    door.stop().await;
+    app.stop().await.expect("an orderly end");
 }
 
+/// The device of a token; made if the store does not hold it yet.
 async fn make(auth: &Auth, token: &str) -> DeviceId {
+    let presented = Presented::Token(token.to_owned());
+    if let Ok(known) = auth.identify(&presented).await {
+        return known.device.id;
+    }
     let order = DeviceOrder {
         name: format!("device of {token}"),
         ..DeviceOrder::default()
     };
-    let credentials = NewCredentials::AccessToken(token.to_string());
+    let credentials = NewCredentials::AccessToken(token.to_owned());
     let device = auth.directory().create_device(order, credentials).await;
     device.expect("a device").id
 }
