@@ -135,15 +135,17 @@ impl Turn {
         for (rpc, reply) in fx.answers {
             self.lines.answer(rpc, reply);
         }
+        // Before the closes: with a claim behind it, a session is told to end in the very step that
+        // admits it.
+        for admission in fx.admitted {
+            self.lines.admit(admission);
+        }
         let patience = Duration::from_millis(self.state.patience.unsigned_abs());
         for (epoch, reason) in fx.closes {
             self.lines.tell_to_end(epoch, reason, patience);
         }
         for epoch in fx.ended {
             self.lines.cut(epoch);
-        }
-        for admission in fx.admitted {
-            self.lines.admit(admission);
         }
         for (poll, end) in fx.polls {
             self.lines.end_poll(poll, end);

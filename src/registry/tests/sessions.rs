@@ -70,6 +70,33 @@ async fn many_claims_at_once_leave_one_session_and_growing_epochs() {
 }
 
 #[actix::test]
+async fn a_session_is_told_at_once_when_another_claim_waits_behind_it() {
+    let house = House::with(MemoryStore::new(), |s| {
+        s.registry.takeover_timeout = ms(3_600_000)
+    });
+    let device = house.device("a").await;
+    let ended = || {
+        let rows = house.rows(device).into_iter();
+        let gone = |kind: &EventKind| matches!(kind, EventKind::Disconnected { .. });
+        rows.filter(gone).count()
+    };
+    let polite = async || {
+        let mut session = house.connect("a").await;
+        tokio::select! {
+            told = session.next() => {
+                assert!(is_close(&told, Reason::TakenOver), "{told:?}");
+                session.close().await;
+            }
+            // The last one stays.
+            () = until("four ends", async || ended() == 4) => {}
+        }
+    };
+    let all = futures_util::future::join_all((0..5).map(|_| polite()));
+    let told = tokio::time::timeout(PATIENCE, all).await;
+    assert!(told.is_ok(), "{:?}", house.rows(device));
+}
+
+#[actix::test]
 async fn two_sessions_live_side_by_side_where_that_is_allowed() {
     let house = House::with(MemoryStore::new(), |s| s.device.sessions = 2);
     let device = house.device("a").await;

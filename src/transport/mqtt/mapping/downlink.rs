@@ -23,28 +23,43 @@ impl Message {
     }
 }
 
-/// SHARED changes: updates and deletions are messages of their own, updates first.
+/// SHARED changes: updates and deletions are messages of their own, updates first. No payload is
+/// over `room` bytes, but for that of an entry which is by itself.
 pub fn attribute_changes(
     form: Form,
     updated: &[(Key, Value)],
     deleted: &[Key],
-) -> impl Iterator<Item = Message> {
+    room: usize,
+) -> Vec<Message> {
     let topic = match form {
         Form::Long => "v1/devices/me/attributes",
         Form::Short => "v2/a",
         Form::ShortJson => "v2/a/j",
     };
-    let updates = (!updated.is_empty()).then(|| {
-        let mut payload = String::new();
-        json::write_object(updated, &mut payload);
-        Message::new(ByteString::from_static(topic), payload)
-    });
-    let deletions = (!deleted.is_empty()).then(|| {
-        let mut payload = String::new();
-        json::write_deleted(deleted, &mut payload);
-        Message::new(ByteString::from_static(topic), payload)
-    });
-    updates.into_iter().chain(deletions)
+    let updates = in_parts(updated, room, json::write_object);
+    let deletions = in_parts(deleted, room, json::write_deleted);
+    updates
+        .into_iter()
+        .chain(deletions)
+        .map(|payload| Message::new(ByteString::from_static(topic), payload))
+        .collect()
+}
+
+/// Halves what is too large until each half fits, in the order of the entries.
+fn in_parts<T>(entries: &[T], room: usize, write: fn(&[T], &mut String)) -> Vec<String> {
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let mut payload = String::new();
+    write(entries, &mut payload);
+    if payload.len() <= room || entries.len() == 1 {
+        return vec![payload];
+    }
+    drop(payload);
+    let (first, second) = entries.split_at(entries.len() / 2);
+    let mut parts = in_parts(first, room, write);
+    parts.extend(in_parts(second, room, write));
+    parts
 }
 
 /// `{"method":…,"params":…}`: these two fields, in this order, and `params` byte for byte.

@@ -13,6 +13,10 @@ use crate::transport::mqtt::mapping::downlink::{attribute_changes, rpc_request, 
 use crate::transport::mqtt::mapping::Kind;
 use std::collections::VecDeque;
 
+/// Most bytes of a PUBLISH of attribute changes around its payload: fixed header, the longest
+/// topic of them, packet id, no properties.
+const PUBLISH_FRAME: u32 = 5 + 2 + "v1/devices/me/attributes".len() as u32 + 2 + 1;
+
 /// What is on its way to the client.
 #[derive(Default)]
 pub(super) struct Outbound {
@@ -47,10 +51,19 @@ impl Outbound {
             || self.waiting_bytes >= settings.outstanding_bytes
     }
 
-    /// Not even room for a direct reply: answers may go beyond what stops downlinks.
+    /// Not even room for a direct reply: answers may go beyond what stops downlinks. The parts of
+    /// one large downlink do not count: they would keep the answers out.
     pub fn has_overflowed(&self, settings: &Settings) -> bool {
-        self.waiting.len() >= 2 * usize::from(settings.inflight_window)
-            || self.waiting_bytes >= 2 * settings.outstanding_bytes
+        let most = 2 * usize::from(settings.inflight_window);
+        let most_bytes = 2 * settings.outstanding_bytes;
+        if self.waiting.len() < most && self.waiting_bytes < most_bytes {
+            return false;
+        }
+        let answers = self.waiting.iter().filter(|f| f.downlink.is_none());
+        let (count, bytes) = answers.fold((0, 0), |(count, bytes), flight| {
+            (count + 1, bytes + flight.message.payload.len())
+        });
+        count >= most || bytes >= most_bytes
     }
 
     pub fn wait(&mut self, flight: Flight) {
@@ -96,15 +109,20 @@ impl Open {
         if self.outbound.settled.contains(&id) {
             return self.report(id, DeliveryStep::Delivered, fx);
         }
-        let Some((messages, qos)) = self.written_out(downlink.body) else {
+        let is_rpc = matches!(downlink.body, DownlinkBody::Rpc { .. });
+        let Some((mut messages, qos)) = self.written_out(settings, downlink.body) else {
             return self.report(id, DeliveryStep::Failed, fx);
         };
-        if let Some(rejection) = messages
-            .iter()
-            .find_map(|message| self.fits(settings, message, qos).err())
-        {
+        if let Some(rejection) = self.take_out_too_large(settings, &mut messages, qos) {
             self.submit(Uplink::Refused(rejection), Then::Nothing, 0, fx);
-            return self.report(id, DeliveryStep::Failed, fx);
+            if is_rpc {
+                return self.report(id, DeliveryStep::Failed, fx);
+            }
+        }
+        if messages.is_empty() {
+            // Discarded as if it had been sent (MQTT-3.1.2-25): a change that never fits must not
+            // come again with each later one, and keep that from the client, too.
+            return self.report(id, DeliveryStep::Delivered, fx);
         }
         // All parts are known before the first leaves: it is Sent when its last part is.
         for message in messages {
@@ -117,13 +135,14 @@ impl Open {
     }
 
     /// In the form and QoS of the subscription; `None` when there is none (any more).
-    fn written_out(&self, body: DownlinkBody) -> Option<(Vec<Message>, QoS)> {
+    fn written_out(&self, settings: &Settings, body: DownlinkBody) -> Option<(Vec<Message>, QoS)> {
         match body {
             DownlinkBody::AttributesChanged {
                 updated, deleted, ..
             } => {
                 let (form, qos) = self.table.latest(Kind::AttributeUpdates)?;
-                let messages = attribute_changes(form, &updated, &deleted).collect();
+                let room = self.largest(settings).saturating_sub(PUBLISH_FRAME) as usize;
+                let messages = attribute_changes(form, &updated, &deleted, room);
                 Some((messages, qos))
             }
             DownlinkBody::Rpc {
@@ -139,14 +158,38 @@ impl Open {
         }
     }
 
-    /// Both the client's Maximum Packet Size and ours hold (MQTT-3.1.2-24).
+    /// What is left fits; the row about what does not.
+    fn take_out_too_large(
+        &self,
+        settings: &Settings,
+        messages: &mut Vec<Message>,
+        qos: QoS,
+    ) -> Option<Rejection> {
+        let (mut first, mut more) = (None, 0);
+        messages.retain(|message| match self.fits(settings, message, qos) {
+            Ok(()) => true,
+            Err(rejection) => {
+                more += usize::from(first.is_some());
+                first.get_or_insert(rejection);
+                false
+            }
+        });
+        let mut row = first?;
+        if more > 0 {
+            row.detail = format!("{}, and {more} more", row.detail).into();
+        }
+        Some(row)
+    }
+
+    /// Both the client's Maximum Packet Size and ours hold (MQTT-3.1.2-24). In bytes.
+    fn largest(&self, settings: &Settings) -> u32 {
+        let clients = self.client.max_packet.unwrap_or(u32::MAX);
+        clients.min(settings.max_packet)
+    }
+
     pub fn fits(&self, settings: &Settings, message: &Message, qos: QoS) -> Result<(), Rejection> {
         let size = encoded_size(message, qos, self.client.level);
-        let most = self
-            .client
-            .max_packet
-            .unwrap_or(u32::MAX)
-            .min(settings.max_packet);
+        let most = self.largest(settings);
         if size <= u64::from(most) {
             return Ok(());
         }

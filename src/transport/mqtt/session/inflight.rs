@@ -37,23 +37,34 @@ struct SavedFlight {
 }
 
 impl Open {
-    /// Unacknowledged publishes, and answers that were not sent yet. Other downlinks that were
-    /// not sent stay with the device actor.
+    /// Unacknowledged publishes, answers that were not sent yet, and the rest of a downlink that
+    /// was sent in part. Other downlinks that were not sent stay with the device actor.
     pub fn save(&mut self, fx: &mut Effects) -> Vec<u8> {
         let mut saved = Saved {
             received: self.inbound.received(),
             flights: Vec::new(),
         };
-        let unsent = |flight: &&Flight| flight.downlink.is_none() || flight.packet_id != 0;
-        let waiting = self.outbound.waiting.iter().filter(unsent);
-        let (mut bytes, mut lost) = (0, 0);
-        for flight in self.outbound.flights.iter().chain(waiting) {
+        let flights = &self.outbound.flights;
+        let begun = |flight: &Flight| {
+            let same = |sent: &Flight| sent.downlink == flight.downlink;
+            flight.packet_id != 0 || flights.iter().any(same)
+        };
+        let waiting = self.outbound.waiting.iter();
+        let waiting = waiting.filter(|flight| flight.downlink.is_none() || begun(flight));
+        let (mut bytes, mut lost, mut cut) = (0, 0, Vec::new());
+        for flight in flights.iter().chain(waiting) {
             bytes += flight.message.payload.len() + flight.message.topic.len();
             if bytes <= MOST_BYTES {
                 saved.flights.push(SavedFlight::from(flight));
-            } else if flight.downlink.is_none() {
+            } else if let Some(id) = flight.downlink {
+                cut.push(id);
+            } else {
                 lost += 1;
             }
+        }
+        // Of a downlink that is not kept whole the actor is to send all again.
+        for flight in &mut saved.flights {
+            flight.downlink = flight.downlink.filter(|id| !cut.contains(id));
         }
         if lost > 0 {
             let detail = format!("{lost} unacknowledged answers are too large to be kept");

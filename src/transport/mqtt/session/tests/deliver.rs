@@ -233,6 +233,91 @@ fn what_is_over_the_clients_maximum_packet_size_fails_with_a_row_and_is_not_sent
     assert_eq!(deliveries(&uplinks), [(1, DeliveryStep::Failed)]);
 }
 
+/// Keys of six characters and values of twenty, as a device that was away for long gets them.
+fn many(count: usize) -> Vec<(crate::model::value::Key, Value)> {
+    (0..count)
+        .map(|n| {
+            (
+                format!("key{n:03}").into(),
+                Value::Text("v".repeat(20).into()),
+            )
+        })
+        .collect()
+}
+
+/// The keys that arrived, in their order; every message is acknowledged.
+fn drained(bench: &mut Bench, most: usize) -> Vec<String> {
+    use crate::transport::mqtt::codec::Codec;
+    let mut keys = Vec::new();
+    loop {
+        let sent = bench.sent();
+        if sent.is_empty() {
+            return keys;
+        }
+        for packet in &sent {
+            let mut out = bytes::BytesMut::new();
+            Codec::new(Level::V5).encode(packet, &mut out).unwrap();
+            assert!(out.len() <= most, "{} bytes", out.len());
+        }
+        for (_, payload, id, _) in published(sent) {
+            let object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&payload).unwrap();
+            keys.extend(object.keys().cloned());
+            bench.packet(puback(id.unwrap()));
+        }
+    }
+}
+
+#[test]
+fn changes_over_the_largest_packet_come_in_parts_and_are_one_delivery() {
+    let mut connect = Connect::new(Level::V5, "c");
+    connect.maximum_packet_size = Some(100);
+    connect.receive_maximum = 1;
+    let mut bench = Bench::open_with(connect, settings());
+    bench.subscribe(ATTRIBUTES, 1);
+    let updated = many(300);
+    let names: Vec<String> = updated.iter().map(|(key, _)| key.to_string()).collect();
+    bench.downlink(
+        8,
+        DownlinkBody::AttributesChanged {
+            revision: 8,
+            updated,
+            deleted: vec![],
+        },
+    );
+    assert_eq!(drained(&mut bench, 100), names);
+    let uplinks = bench.settle();
+    assert_eq!(reasons(&uplinks), []);
+    let expected = [(8, DeliveryStep::Sent), (8, DeliveryStep::Delivered)];
+    assert_eq!(deliveries(&uplinks), expected);
+}
+
+#[test]
+fn a_change_that_never_fits_has_a_row_and_keeps_no_other_from_the_client() {
+    let mut connect = Connect::new(Level::V5, "c");
+    connect.maximum_packet_size = Some(100);
+    let mut bench = Bench::open_with(connect, settings());
+    bench.subscribe(ATTRIBUTES, 1);
+    let large = ("large".into(), Value::Text("x".repeat(200).into()));
+    let mut updated = vec![large.clone()];
+    updated.extend(many(4));
+    for (revision, updated, left) in [(8, updated, 4), (9, vec![large], 0)] {
+        bench.downlink(
+            revision,
+            DownlinkBody::AttributesChanged {
+                revision,
+                updated,
+                deleted: vec![],
+            },
+        );
+        assert_eq!(drained(&mut bench, 100).len(), left);
+        let uplinks = bench.settle();
+        assert_eq!(reasons(&uplinks), [Reason::TooLarge]);
+        let last = deliveries(&uplinks).pop();
+        assert_eq!(last, Some((revision, DeliveryStep::Delivered)));
+    }
+}
+
 #[test]
 fn packet_ids_wrap_at_65535_and_leave_out_those_in_use() {
     let mut bench = Bench::open(Level::V311);

@@ -204,6 +204,40 @@ fn damaged_or_foreign_session_state_is_left_out_without_harm() {
     }
 }
 
+fn changed() -> DownlinkBody {
+    DownlinkBody::AttributesChanged {
+        revision: 8,
+        updated: vec![("a".into(), crate::model::value::Value::Long(1))],
+        deleted: vec!["b".into()],
+    }
+}
+
+#[test]
+fn the_rest_of_a_downlink_that_was_sent_in_part_is_sent_after_the_resumption() {
+    let mut connect = persistent(Level::V5);
+    connect.receive_maximum = 1;
+    let mut bench = Bench::open_with(connect.clone(), settings());
+    bench.subscribe("v1/devices/me/attributes", 1);
+    bench.downlink(8, changed());
+    assert_eq!(published(bench.sent()).len(), 1);
+    bench.input(Input::Gone("connection lost"));
+    let end = bench.closed().unwrap();
+
+    let wire = b"1 v1/devices/me/attributes\n".to_vec();
+    let mut bench = again(connect, wire, end.inflight);
+    // The device's copy of the same.
+    bench.downlink(8, changed());
+    let sent = published(bench.sent());
+    assert_eq!((sent.len(), sent[0].3), (1, true));
+    bench.packet(puback(sent[0].2.unwrap()));
+    assert_eq!(deliveries(&bench.settle()), []);
+    let sent = published(bench.sent());
+    assert_eq!(sent[0].1, r#"{"deleted":["b"]}"#);
+    bench.packet(puback(sent[0].2.unwrap()));
+    let delivered = deliveries(&bench.settle()).pop();
+    assert_eq!(delivered, Some((8, DeliveryStep::Delivered)));
+}
+
 #[test]
 fn state_over_its_bound_is_cut_and_lost_answers_have_a_row() {
     let mut bench = Bench::open_with(persistent(Level::V311), settings());
