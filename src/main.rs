@@ -2,8 +2,10 @@
 
 use clap::{Parser, Subcommand};
 use industryos_iot::app::{App, Listeners};
+use industryos_iot::config::load::ENVIRONMENT_PREFIX;
 use industryos_iot::config::{self, Config};
 use industryos_iot::observability::logs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{signal, SignalKind};
@@ -61,9 +63,23 @@ fn main() -> ExitCode {
 
 fn load(file: Option<&Path>) -> Result<Config, String> {
     let working = std::env::current_dir().map_err(|error| format!("working directory: {error}"))?;
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(file, environment, &working).map_err(|error| error.to_string())
+    config::load(file, environment()?, &working).map_err(|error| error.to_string())
+}
+
+/// Our variables. One that is no UTF-8 is refused by name: ignoring it would be worse.
+fn environment() -> Result<Vec<(String, String)>, String> {
+    let mut ours = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        if !name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX) {
+            continue;
+        }
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => ours.push((name, value)),
+            (Ok(name), Err(_)) => return Err(format!("environment variable {name}: not UTF-8")),
+            (Err(name), _) => return Err(format!("environment variable {name:?}: not UTF-8")),
+        }
+    }
+    Ok(ours)
 }
 
 fn serve(config: Config) -> Result<(), String> {
@@ -82,7 +98,11 @@ async fn run(config: Config) -> Result<(), String> {
     let mut app = App::start(config, listeners)
         .await
         .map_err(|error| error.to_string())?;
-    announce(&mut app).await?;
+    if let Err(line) = announce(&mut app).await {
+        // What the doors took meanwhile is stored in order.
+        app.stop().await.map_err(|error| error.to_string())?;
+        return Err(line);
+    }
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
@@ -93,20 +113,35 @@ async fn run(config: Config) -> Result<(), String> {
 }
 
 /// Says on standard output where the doors are and, once in a data directory's life, the password.
+/// Errors: the password could not be shown (the next start draws another), or noted as shown.
 async fn announce(app: &mut App) -> Result<(), String> {
+    let mut text = String::new();
     if let Some(address) = app.http_address() {
-        println!("HTTP  (devices, operators)  http://{address}");
+        text += &format!("HTTP  (devices, operators)  http://{address}\n");
     }
     if let Some(address) = app.mqtt_address() {
-        println!("MQTT  (devices)             mqtt://{address}");
+        text += &format!("MQTT  (devices)             mqtt://{address}\n");
     }
-    if let Some(first) = app.take_generated_password() {
-        println!("First start. Administrator: {}", first.username);
-        println!("Password (shown only now):  {}", first.password.as_str());
-        app.password_was_shown()
+    let first = app.take_generated_password();
+    if let Some(first) = &first {
+        text += &format!("First start. Administrator: {}\n", first.username);
+        text += &format!("Password (shown only now):  {}\n", first.password.as_str());
+    }
+    text += "ready\n";
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match (written, first) {
+        (Ok(()), Some(_)) => app
+            .password_was_shown()
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| error.to_string()),
+        (Err(error), Some(_)) => Err(format!(
+            "the administrator's password cannot be shown on standard output: {error}"
+        )),
+        (Err(error), None) => {
+            tracing::warn!(%error, "standard output takes nothing; serving all the same");
+            Ok(())
+        }
+        (Ok(()), None) => Ok(()),
     }
-    println!("ready");
-    Ok(())
 }

@@ -202,6 +202,36 @@ fn settings_that_cannot_work_together_are_refused_with_the_key() {
 }
 
 #[test]
+fn settings_that_would_refuse_everything_or_break_the_start_are_refused_with_the_key() {
+    for (key, value) in [
+        ("http.max_body", "\"0B\""),
+        ("http.max_connections", "0"),
+        ("http.header_timeout", "\"0s\""),
+        ("http.keep_alive", "\"200000d\""),
+        ("http.max_poll", "\"1s\""),
+        ("http.body_memory", "\"1MiB\""),
+        ("http.workers", "100000"),
+        ("mqtt.workers", "100000"),
+        ("registry.arbiters", "1000000"),
+        ("mqtt.connect_timeout", "\"0ms\""),
+        ("admin.login_attempts", "0"),
+        ("admin.token_life", "\"0s\""),
+        ("device.pending_polls", "0"),
+        ("api.max_body", "\"0B\""),
+        ("store.path", "\"\""),
+        ("log.level", "\"a=[[\""),
+    ] {
+        let text = format!("{key} = {value}\n");
+        let error = load_text(&text)
+            .err()
+            .unwrap_or_else(|| panic!("accepted {text}"));
+        let error = error.to_string();
+        assert!(error.contains(&format!("`{key}`")), "{error}");
+        assert!(error.contains(":1:"), "names the line: {error}");
+    }
+}
+
+#[test]
 fn an_error_never_shows_the_password() {
     let error = load_text("[admin]\npassword = \"s3cr3t\"\n").err().unwrap();
     assert!(!error.to_string().contains("s3cr3t"), "{error}");

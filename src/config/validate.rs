@@ -1,5 +1,7 @@
 //! What the types of single keys cannot tell: addresses, ranges, and keys that must fit together.
 
+mod ranges;
+
 use super::error::ConfigError;
 use super::layer::Layers;
 use super::Config;
@@ -27,6 +29,9 @@ pub fn check(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
 fn rules(config: &Config) -> Vec<Rule> {
     let mut rules = addresses(config);
     rules.extend(limits(config));
+    rules.extend(ranges::positive(config));
+    rules.extend(ranges::threads(config));
+    rules.extend(ranges::periods(config));
     rules
 }
 
@@ -62,33 +67,12 @@ fn addresses(config: &Config) -> Vec<Rule> {
 }
 
 fn limits(config: &Config) -> Vec<Rule> {
-    const POSITIVE: &str = "must be at least 1";
     let mqtt = &config.mqtt;
     vec![
         Rule {
             key: "mqtt.max_packet",
             holds: (256..=256 << 20).contains(&mqtt.max_packet.0),
             why: "must be from 256B to 256MiB",
-        },
-        Rule {
-            key: "mqtt.max_connections",
-            holds: mqtt.max_connections > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "mqtt.receive_maximum",
-            holds: mqtt.receive_maximum > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "mqtt.inflight_window",
-            holds: mqtt.inflight_window > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "mqtt.max_subscriptions",
-            holds: mqtt.max_subscriptions > 0,
-            why: POSITIVE,
         },
         Rule {
             key: "mqtt.max_keepalive",
@@ -111,11 +95,6 @@ fn limits(config: &Config) -> Vec<Rule> {
             why: "must be from 1 to 65535",
         },
         Rule {
-            key: "payload.max_points",
-            holds: config.payload.max_points > 0,
-            why: POSITIVE,
-        },
-        Rule {
             key: "store.journal_segment",
             holds: (1 << 20..=1 << 30).contains(&config.store.journal_segment.0),
             why: "must be from 1MiB to 1GiB",
@@ -126,6 +105,26 @@ fn limits(config: &Config) -> Vec<Rule> {
             why: "must be at least 1MiB, the size of the largest batch",
         },
         Rule {
+            key: "store.path",
+            holds: !config.store.path.as_os_str().is_empty(),
+            why: "must not be empty: the data directory is a directory of its own",
+        },
+        Rule {
+            key: "log.level",
+            holds: config.log.filter().is_ok(),
+            why: "not a log filter; write it like \"info\" or \"info,industryos_iot::transport=debug\"",
+        },
+        Rule {
+            key: "http.body_memory",
+            holds: config.http.body_memory >= config.http.max_body,
+            why: "must be at least http.max_body, or the largest body could never be taken",
+        },
+        Rule {
+            key: "http.max_poll",
+            holds: config.http.max_poll >= config.http.default_poll,
+            why: "must be at least http.default_poll",
+        },
+        Rule {
             key: "admin.username",
             holds: !config.admin.username.trim().is_empty(),
             why: "must not be empty",
@@ -134,31 +133,6 @@ fn limits(config: &Config) -> Vec<Rule> {
             key: "admin.password",
             holds: config.admin.password.is_empty() || config.admin.password.chars().count() >= 8,
             why: "must have at least 8 characters, or be empty to have one generated",
-        },
-        Rule {
-            key: "device.sessions",
-            holds: config.device.sessions > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "device.pending_rpcs",
-            holds: config.device.pending_rpcs > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "api.max_page_size",
-            holds: config.api.max_page_size > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "api.max_intervals",
-            holds: config.api.max_intervals > 0,
-            why: POSITIVE,
-        },
-        Rule {
-            key: "api.max_history_points",
-            holds: config.api.max_history_points > 0,
-            why: POSITIVE,
         },
     ]
 }

@@ -2,7 +2,6 @@
 
 use super::config::{Config, Format};
 use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
 
 /// Installs the process-wide subscriber. `RUST_LOG`, when set, wins over `log.level`.
 ///
@@ -11,9 +10,10 @@ pub fn install(config: &Config) -> Result<(), String> {
     let from_environment = std::env::var("RUST_LOG")
         .ok()
         .filter(|text| !text.is_empty());
-    let text = from_environment.as_deref().unwrap_or(&config.level);
-    let filter =
-        EnvFilter::try_new(text).map_err(|error| format!("log filter `{text}`: {error}"))?;
+    let filter = match from_environment {
+        Some(text) => super::config::filter(&text)?,
+        None => config.filter()?,
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Colours are for people; a file or a collector gets plain text.

@@ -73,7 +73,42 @@ fn a_second_process_on_the_same_data_is_refused_and_the_first_goes_on() {
 fn a_data_path_that_is_a_file_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("data"), "not a folder").unwrap();
-    says(&refused(folder.path(), "", &[]), &["store"]);
+    let named = folder.path().join("data");
+    let said = refused(folder.path(), "", &[]);
+    says(&said, &["store", &named.to_string_lossy()]);
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_by_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let output = Server::command(folder.path(), "", &[])
+        .env(
+            "INDUSTRYOS__STORE__PATH",
+            std::ffi::OsStr::from_bytes(b"d\xff"),
+        )
+        .args(["config", "check"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    says(&said, &["INDUSTRYOS__STORE__PATH", "UTF-8"]);
+}
+
+#[test]
+fn a_password_that_cannot_be_shown_ends_the_start_in_order_and_the_next_one_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let generate = [("INDUSTRYOS__ADMIN__PASSWORD", "")];
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let output = Server::command(folder.path(), "", &generate)
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "nobody saw the password");
+    let said = String::from_utf8_lossy(&output.stderr);
+    says(&said, &["password cannot be shown"]);
+    let server = Server::start_in(folder, "", &generate);
+    assert!(server.stdout().contains("Password (shown only now):"));
 }
 
 #[test]
@@ -167,6 +202,22 @@ fn operators_stay_logged_in_over_a_restart() {
     let mut operator = server.operator();
     operator.token = token;
     assert_eq!(operator.get("/api/auth/user").status, 200);
+}
+
+#[test]
+fn health_answers_get_and_head_and_nothing_else() {
+    let server = Server::start();
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let url = format!("{}{path}", server.http());
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        assert_eq!(agent.get(&url).call().unwrap().status(), 200, "{path}");
+        assert_eq!(agent.head(&url).call().unwrap().status(), 200, "{path}");
+        let posted = agent.post(&url).send_empty().unwrap();
+        assert_eq!(posted.status(), 405, "{path}");
+    }
 }
 
 #[test]

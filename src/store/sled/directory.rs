@@ -154,7 +154,7 @@ fn make(path: &Path) -> Result<(), StoreError> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|e| io("making the data directory", e))
+        .map_err(|e| io(&format!("making the data directory {}", path.display()), e))
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {

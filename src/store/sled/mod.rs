@@ -119,7 +119,8 @@ impl Log for SledStore {
     }
 
     fn health(&self) -> Result<(), StoreError> {
-        self.parts.journal.health()
+        self.parts.journal.health()?;
+        self.engine().ensure_room()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -1,0 +1,107 @@
+//! Ranges that hold for many keys alike: counts that may not be 0, threads, durations.
+
+use super::super::Config;
+use super::Rule;
+use std::time::Duration;
+
+/// More threads than this no machine has a use for; the operating system would refuse them.
+const THREADS: usize = 1_024;
+/// A hundred years: beyond it, sums with the clock could overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// What would refuse everything, or divide by nothing, at 0.
+pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
+    let (http, mqtt, api) = (&config.http, &config.mqtt, &config.api);
+    let (device, registry, admin) = (&config.device, &config.registry, &config.admin);
+    [
+        ("http.max_body", http.max_body.bytes()),
+        ("http.max_rpc_body", http.max_rpc_body.bytes()),
+        ("http.max_connections", http.max_connections),
+        (
+            "http.max_connections_per_address",
+            http.max_connections_per_address,
+        ),
+        ("mqtt.max_connections", mqtt.max_connections),
+        (
+            "mqtt.max_unauthenticated_per_address",
+            mqtt.max_unauthenticated_per_address,
+        ),
+        ("mqtt.receive_maximum", usize::from(mqtt.receive_maximum)),
+        ("mqtt.inflight_window", usize::from(mqtt.inflight_window)),
+        ("mqtt.max_subscriptions", mqtt.max_subscriptions),
+        ("payload.max_points", config.payload.max_points),
+        ("admin.login_attempts", admin.login_attempts as usize),
+        ("admin.login_subjects", admin.login_subjects),
+        ("registry.queued_calls", registry.queued_calls),
+        (
+            "registry.event_listener_queue",
+            registry.event_listener_queue,
+        ),
+        ("device.sessions", device.sessions),
+        ("device.pending_rpcs", device.pending_rpcs),
+        ("device.pending_polls", device.pending_polls),
+        ("api.max_body", api.max_body.bytes()),
+        ("api.max_rpc_body", api.max_rpc_body.bytes()),
+        ("api.max_login_body", api.max_login_body.bytes()),
+        ("api.max_page_size", api.max_page_size),
+        ("api.max_intervals", api.max_intervals),
+        ("api.max_history_points", api.max_history_points),
+    ]
+    .into_iter()
+    .map(|(key, value)| Rule {
+        key,
+        holds: value > 0,
+        why: "must be at least 1",
+    })
+}
+
+pub(super) fn threads(config: &Config) -> impl Iterator<Item = Rule> {
+    [
+        ("http.workers", config.http.workers),
+        ("mqtt.workers", config.mqtt.workers),
+        ("registry.arbiters", config.registry.arbiters),
+    ]
+    .into_iter()
+    .map(|(key, value)| Rule {
+        key,
+        holds: value <= THREADS,
+        why: "must be at most 1024 threads; 0 = one a core",
+    })
+}
+
+/// None may be 0: a time limit of nothing refuses everything.
+pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
+    let (http, mqtt, api) = (&config.http, &config.mqtt, &config.api);
+    let (device, registry, admin) = (&config.device, &config.registry, &config.admin);
+    [
+        ("http.header_timeout", http.header_timeout),
+        ("http.body_timeout", http.body_timeout),
+        ("http.keep_alive", http.keep_alive),
+        ("http.default_poll", http.default_poll),
+        ("http.max_poll", http.max_poll),
+        ("mqtt.connect_timeout", mqtt.connect_timeout),
+        ("mqtt.write_timeout", mqtt.write_timeout),
+        ("admin.token_life", admin.token_life),
+        ("admin.refresh_life", admin.refresh_life),
+        ("admin.login_window", admin.login_window),
+        ("registry.call_timeout", registry.call_timeout),
+        ("registry.takeover_timeout", registry.takeover_timeout),
+        ("registry.stop_timeout", registry.stop_timeout),
+        ("device.idle_after", device.idle_after),
+        ("device.inactivity_timeout", device.inactivity_timeout),
+        ("device.activity_report_every", device.activity_report_every),
+        ("device.rpc_ack_timeout", device.rpc_ack_timeout),
+        ("api.body_timeout", api.body_timeout),
+    ]
+    .into_iter()
+    .map(|(key, period)| Rule {
+        key,
+        holds: !period.0.is_zero() && period.0 <= LONGEST,
+        why: "must be more than nothing and at most 100 years",
+    })
+    .chain([Rule {
+        key: "device.max_session_expiry",
+        holds: device.max_session_expiry.0 <= LONGEST,
+        why: "must be at most 100 years",
+    }])
+}
