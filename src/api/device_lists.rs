@@ -17,8 +17,8 @@ use actix_web::HttpResponse;
 use serde_json::{json, Value as Json};
 use std::collections::HashMap;
 
-/// Devices that are looked at together while all of them are searched for the active ones.
-const SWEEP: usize = 1_000;
+/// Devices that are looked at in one go while all of them are searched for the active ones.
+const SWEEP: usize = 256;
 
 pub fn endpoints() -> Vec<Endpoint> {
     tagged(
@@ -190,38 +190,36 @@ async fn page_of(
     Ok((found.rows, found.total))
 }
 
-/// Activity is an attribute, not a field: every device that fits otherwise is looked at, and only
-/// the asked page is kept.
+/// Activity is an attribute, not a field: every device that fits otherwise is looked at, by id;
+/// only the asked page is read. Other requests of this worker get their turn in between.
 async fn page_by_activity(
     state: &ApiState,
     page: &PageRequest,
     wanted: &Wanted,
     active: bool,
 ) -> Result<(Vec<(Device, bool)>, usize), ApiError> {
+    let profile = match wanted {
+        Wanted::None => return Ok((Vec::new(), 0)),
+        Wanted::All => None,
+        Wanted::Of(profile) => Some(*profile),
+    };
     let skip = page.page.saturating_mul(page.size);
     let (mut rows, mut seen) = (Vec::new(), 0_usize);
-    let mut sweep = PageRequest {
-        size: SWEEP,
-        page: 0,
-        ..page.clone()
-    };
-    loop {
-        let (found, _) = page_of(state, &sweep, wanted).await?;
-        let last = found.len() < SWEEP;
-        for row in with_activity(state, found).await? {
-            if row.1 != active {
+    let ids = state.store.device_ids(page, profile).await?;
+    for some in ids.chunks(SWEEP) {
+        for id in some {
+            if state.is_active(*id).await? != active {
                 continue;
             }
             if seen >= skip && rows.len() < page.size {
-                rows.push(row);
+                let found = state.store.device(*id).await?;
+                rows.extend(found.map(|device| (device, active)));
             }
             seen += 1;
         }
-        if last {
-            return Ok((rows, seen));
-        }
-        sweep.page += 1;
+        tokio::task::yield_now().await;
     }
+    Ok((rows, seen))
 }
 
 async fn with_activity(

@@ -15,8 +15,8 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(1);
 /// Devices that are woken in one sweep.
 const AT_ONCE: usize = 1_000;
-/// Devices of one page of the first scan.
-const PAGE: usize = 10_000;
+/// Devices that the first scan looks at in one go.
+const SLICE: usize = 256;
 
 /// Begins on the first arbiter; ends with the registry.
 pub fn start(registry: &Registry) {
@@ -62,24 +62,20 @@ async fn sweep_once(registry: &Registry) {
 /// After a start: devices that were active and may have fallen silent meanwhile.
 async fn find_active(registry: &Registry) -> Result<(), StoreError> {
     let store = &registry.0.seed.outside.store;
-    for page in 0.. {
-        let request = PageRequest {
-            size: PAGE,
-            page,
-            text: None,
-            sort: SortBy::CreatedTime,
-            descending: false,
-        };
-        let devices = store.devices(&request, None).await?.rows;
-        let last = devices.len() < PAGE;
-        for device in devices {
+    let request = PageRequest {
+        size: AT_ONCE,
+        page: 0,
+        text: None,
+        sort: SortBy::CreatedTime,
+        descending: false,
+    };
+    let devices = store.device_ids(&request, None).await?;
+    for some in devices.chunks(SLICE) {
+        for device in some {
             if registry.is_stopping() {
                 return Ok(());
             }
-            rest_if_active(registry, device.id).await?;
-        }
-        if last {
-            break;
+            rest_if_active(registry, *device).await?;
         }
         // Others live on this arbiter, too.
         tokio::task::yield_now().await;

@@ -14,27 +14,37 @@ pub fn page_of_devices(
     type_of: impl Fn(ProfileId) -> Option<String>,
     request: &PageRequest,
 ) -> Page<Device> {
-    if let Some(text) = needle(request) {
-        devices.retain(|device| {
-            contains(&device.name, &text)
-                || device
-                    .label
-                    .as_deref()
-                    .is_some_and(|label| contains(label, &text))
-        });
-    }
+    let text = needle(request);
+    devices.retain(|device| is_wanted(device, text.as_deref()));
     let keyed = devices.into_iter().map(|device| {
-        let key = match request.sort {
-            SortBy::CreatedTime => String::new(),
-            SortBy::Name => device.name.to_lowercase(),
-            SortBy::Label => device.label.as_deref().unwrap_or("").to_lowercase(),
-            SortBy::Type => type_of(device.profile).unwrap_or_default().to_lowercase(),
-        };
+        let key = sort_key(&device, request.sort, &type_of);
         (key, device)
     });
     sort_and_cut(keyed.collect(), request, |a, b| {
         (a.created, a.id).cmp(&(b.created, b.id))
     })
+}
+
+/// Whether a device has the text of a search (see `needle`) in its name or label.
+pub fn is_wanted(device: &Device, needle: Option<&str>) -> bool {
+    needle.is_none_or(|text| {
+        let label = device.label.as_deref();
+        contains(&device.name, text) || label.is_some_and(|label| contains(label, text))
+    })
+}
+
+/// What devices are sorted by, before time of creation and id.
+pub fn sort_key(
+    device: &Device,
+    sort: SortBy,
+    type_of: impl Fn(ProfileId) -> Option<String>,
+) -> String {
+    match sort {
+        SortBy::CreatedTime => String::new(),
+        SortBy::Name => device.name.to_lowercase(),
+        SortBy::Label => device.label.as_deref().unwrap_or("").to_lowercase(),
+        SortBy::Type => type_of(device.profile).unwrap_or_default().to_lowercase(),
+    }
 }
 
 /// One page of RPC records. Text matches the method without case; `Name` sorts by method, every
@@ -59,7 +69,8 @@ pub fn oldest_rpc_first(a: &RpcRecord, b: &RpcRecord) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-fn needle(request: &PageRequest) -> Option<String> {
+/// The text to search for, without case; `None` when everything matches.
+pub fn needle(request: &PageRequest) -> Option<String> {
     let text = request.text.as_deref().filter(|text| !text.is_empty());
     text.map(str::to_lowercase)
 }

@@ -51,6 +51,13 @@ pub trait DeviceStore: Send + Sync {
     /// matches name or label without case, ties go by creation, then id.
     async fn devices(&self, page: &PageRequest, profile: Option<ProfileId>)
         -> Result<Page<Device>>;
+    /// Ids of all devices that `devices` lists over all its pages, in that order (the request's
+    /// page and size are not looked at): 16 bytes a device, for filters that only the caller knows.
+    async fn device_ids(
+        &self,
+        page: &PageRequest,
+        profile: Option<ProfileId>,
+    ) -> Result<Vec<DeviceId>>;
     async fn credentials(&self, device: DeviceId) -> Result<Option<Credentials>>;
     async fn credentials_by_id(&self, id: CredentialsId) -> Result<Option<Credentials>>;
     /// By the unique look-up text (token, user name or hash).

@@ -332,6 +332,41 @@ pub(crate) async fn text_search_ignores_case_in_name_and_label(bench: Bench) {
     });
 }
 
+pub(crate) async fn the_ids_of_a_list_are_those_of_its_pages(bench: Bench) {
+    let (kind, other) = (ProfileId::new(), ProfileId::new());
+    for number in 0_i64..40 {
+        let mut device = named(&format!("Pump {}", 97 * number % 40));
+        device.label = (number % 3 == 0).then(|| format!("hall {}", number % 4));
+        device.created = number / 5;
+        device.profile = if number % 2 == 0 { kind } else { other };
+        put(&bench, &device).await;
+    }
+    both_lives!(bench, {
+        for sort in [SortBy::CreatedTime, SortBy::Name, SortBy::Label] {
+            for (text, profile) in [(None, None), (Some("L 1"), None), (None, Some(kind))] {
+                for descending in [false, true] {
+                    let mut request = page(7, 0);
+                    (request.sort, request.descending) = (sort, descending);
+                    request.text = text.map(str::to_owned);
+                    let ids = bench.store.device_ids(&request, profile).await.unwrap();
+                    let mut paged = Vec::new();
+                    loop {
+                        let found = bench.store.devices(&request, profile).await.unwrap();
+                        assert_eq!(found.total, ids.len());
+                        if found.rows.is_empty() {
+                            break;
+                        }
+                        paged.extend(found.rows.iter().map(|device| device.id));
+                        request.page += 1;
+                    }
+                    assert_eq!(ids, paged, "{request:?}");
+                    assert!(!ids.is_empty());
+                }
+            }
+        }
+    });
+}
+
 pub(super) fn profile(id: ProfileId, name: &str) -> Profile {
     Profile {
         id,

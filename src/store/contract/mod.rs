@@ -243,6 +243,7 @@ macro_rules! contract_suite {
                 pages_are_filtered_sorted_and_cut,
                 a_page_beyond_the_end_is_empty_with_the_total,
                 text_search_ignores_case_in_name_and_label,
+                the_ids_of_a_list_are_those_of_its_pages,
                 profiles_are_created_replaced_and_listed,
             ],
             log: [

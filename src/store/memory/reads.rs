@@ -48,6 +48,20 @@ impl DeviceStore for MemoryStore {
         })
     }
 
+    async fn device_ids(
+        &self,
+        page: &PageRequest,
+        profile: Option<ProfileId>,
+    ) -> Result<Vec<DeviceId>> {
+        let all = PageRequest {
+            size: usize::MAX,
+            page: 0,
+            ..page.clone()
+        };
+        let listed = self.devices(&all, profile).await?;
+        Ok(listed.rows.into_iter().map(|device| device.id).collect())
+    }
+
     async fn credentials(&self, device: DeviceId) -> Result<Option<Credentials>> {
         self.read(|tables| tables.credentials.get(&device).cloned())
     }

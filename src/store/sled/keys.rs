@@ -41,7 +41,9 @@
 //! ```
 
 use crate::model::attributes::{Revision, Scope};
-use crate::model::ids::{CredentialsId, DeviceId, OperatorId, Partition, ProfileId, RpcId};
+use crate::model::ids::{
+    CredentialsId, DeviceId, OperatorId, Partition, ProfileId, RpcId, PARTITIONS,
+};
 use crate::model::rpc::RpcRecord;
 use crate::model::Millis;
 
@@ -82,6 +84,11 @@ fn index(table: u8, rest: &[&[u8]]) -> KeyBytes {
 
 pub fn device(id: DeviceId) -> KeyBytes {
     of_device(b'd', id)
+}
+
+/// Prefixes of all devices, a partition each.
+pub fn all_devices() -> impl Iterator<Item = [u8; 2]> {
+    (0..PARTITIONS).map(|partition| [partition, b'd'])
 }
 
 pub fn credentials(device: DeviceId) -> KeyBytes {

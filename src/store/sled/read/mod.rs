@@ -1,6 +1,7 @@
 //! The answers: the read traits over the tables, the heads and the blocks.
 
 mod attributes;
+mod device_lists;
 mod devices;
 mod operators;
 mod rpcs;
