@@ -1,6 +1,6 @@
 //! IndustryOS IoT: device connectivity over MQTT and HTTP, durable in one process.
 //!
-//! The map of rooms; who may name whom is held by `tests/arch.rs` (a room names only rooms above
+//! The map of rooms; who may name whom is held by `tests/arch` (a room names only rooms above
 //! it in this list):
 //!
 //! | room | its promise |
