@@ -11,3 +11,4 @@ mod guide;
 mod mosquitto;
 mod node;
 mod python;
+mod readme;
