@@ -82,8 +82,11 @@ fn environment() -> Result<Vec<(String, String)>, String> {
     Ok(ours)
 }
 
-fn serve(config: Config) -> Result<(), String> {
+fn serve(mut config: Config) -> Result<(), String> {
     logs::install(&config.log)?;
+    if let Some(line) = config::fit_descriptors(&mut config) {
+        tracing::warn!("{line}");
+    }
     actix::System::new().block_on(run(config))
 }
 

@@ -4,6 +4,7 @@
 //! line of whatever does not fit, `validate` holds what no single key can tell.
 //! Knows nothing of what the settings are for: each room owns its `Config`.
 
+mod descriptors;
 pub mod error;
 pub mod layer;
 pub mod load;
@@ -12,6 +13,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use descriptors::fit as fit_descriptors;
 pub use error::ConfigError;
 pub use load::load;
 
