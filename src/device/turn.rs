@@ -7,6 +7,7 @@ use super::messages::{Letter, Mail, PollId};
 use super::state::State;
 use super::turn_group::Group;
 use crate::model::attributes::Scope;
+use crate::model::event::EventKind;
 use crate::model::reject::Rejection;
 use crate::model::Millis;
 use crate::observability::Metrics;
@@ -208,5 +209,21 @@ impl Turn {
         let deadlines = [self.state.next_deadline(), self.leave_at()];
         let next = super::state::earliest(deadlines)?;
         Some(next.max(self.hold_until))
+    }
+}
+
+impl Drop for Turn {
+    /// The actor died in this turn: no session of it ends without a row.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let (now, rejection) = (clock(), super::link::died());
+        for session in &self.state.sessions {
+            self.refused(session.transport, &rejection, now);
+            let reason = rejection.reason.label().to_owned();
+            let kind = EventKind::Disconnected { reason };
+            self.publish(now, Some(session.transport), kind);
+        }
     }
 }

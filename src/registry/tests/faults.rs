@@ -38,6 +38,15 @@ async fn a_panic_refuses_what_was_under_way_and_the_device_is_back_at_the_next_c
     // Ending a session whose actor has died neither hangs nor hurts.
     session.close().await;
 
+    let rows = house.rows(device);
+    let ended = |kind: &&EventKind| matches!(kind, EventKind::Disconnected { reason } if reason == "internal");
+    assert_eq!(rows.iter().filter(ended).count(), 1, "{rows:?}");
+    assert_eq!(house.refusals(device), [Reason::Internal]);
+    assert!(house
+        .metrics
+        .render()
+        .contains("rejected_total{transport=\"mqtt\",reason=\"internal\"} 1"));
+
     assert_eq!(neighbour.send(points(1, "t", 1)).await, Outcome::Done);
     let again = house.connect("a").await;
     assert_eq!(again.send(points(4, "t", 4)).await, Outcome::Done);
