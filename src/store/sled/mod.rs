@@ -42,8 +42,8 @@ pub struct SledStore {
     // Stopped before the parts go.
     checkpointer: Arc<Checkpointer>,
     parts: Arc<Parts>,
-    /// Held by the one list that walks over many devices.
-    walking: Arc<tokio::sync::Mutex<()>>,
+    /// Places of reads that take long.
+    asides: Arc<tokio::sync::Semaphore>,
     /// Set by tests: `close` only copies the directory here, as a kill would leave it.
     #[cfg(test)]
     killed_into: Option<std::path::PathBuf>,
@@ -93,7 +93,7 @@ impl SledStore {
         Ok(Self {
             checkpointer,
             parts,
-            walking: Arc::default(),
+            asides: Arc::new(tokio::sync::Semaphore::new(read::aside::AT_ONCE)),
             #[cfg(test)]
             killed_into: None,
         })

@@ -1,8 +1,7 @@
 //! Lists of devices: ids from an index that has the asked order, or from one walk over the device
 //! table; only the page's devices are decoded into memory.
 //!
-//! A walk over many devices takes a good part of a second, so it runs on a thread of its own, one
-//! at a time: devices must not wait for what an operator searches.
+//! A walk over many devices takes a good part of a second, so it runs aside.
 
 use super::super::engine::Engine;
 use super::super::{keys, record, table::failed, SledStore};
@@ -10,10 +9,8 @@ use crate::model::device::{Device, Profile};
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::model::query::{Page, PageRequest, SortBy};
 use crate::store::error::StoreError;
-use crate::store::journal::io;
 use crate::store::paging;
 use std::collections::BTreeMap;
-use tokio::sync::oneshot;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -69,27 +66,6 @@ impl SledStore {
             None => by_walk(engine, &page, profile),
         })
         .await
-    }
-
-    /// Works on a thread of its own; whoever asks next waits for it.
-    async fn aside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Engine) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let turn = self.walking.clone().lock_owned().await;
-        let engine = self.parts.engine.clone();
-        let (done, answer) = oneshot::channel();
-        let run = move || {
-            let found = work(&engine);
-            drop((engine, turn));
-            // The operator may have hung up.
-            let _ = done.send(found);
-        };
-        std::thread::Builder::new()
-            .name("list".into())
-            .spawn(run)
-            .map_err(|e| io("starting a thread", e))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The answers: the read traits over the tables, the heads and the blocks.
 
+pub(super) mod aside;
 mod attributes;
 mod device_lists;
 mod devices;

@@ -1,5 +1,6 @@
 //! Keys, latest values, history and aggregates.
 
+use super::super::engine::Engine;
 use super::super::telemetry::series::{Latest, SeriesState};
 use super::super::telemetry::walk::Walk;
 use super::super::SledStore;
@@ -58,7 +59,8 @@ impl TimeseriesStore for SledStore {
         if query.limit == 0 {
             return Ok(points);
         }
-        self.walk(
+        walk(
+            self.engine(),
             device,
             key,
             query.order,
@@ -85,43 +87,52 @@ impl TimeseriesStore for SledStore {
         let (Some(first), Some(last)) = (intervals.first(), intervals.last()) else {
             return Ok(Vec::new());
         };
-        let mut folds = vec![Fold::new(aggregation); intervals.len()];
         let whole = first.start..last.end;
-        self.walk(device, key, Order::Ascending, whole, |ts, value| {
-            let at = intervals.partition_point(|interval| interval.end <= ts);
-            let inside = intervals.get(at).is_some_and(|one| one.contains(&ts));
-            if let (true, Some(fold)) = (inside, folds.get_mut(at)) {
-                fold.push(&value);
-            }
-            ControlFlow::Continue(())
-        })?;
-        let rows = intervals.iter().zip(folds).filter_map(|(interval, fold)| {
-            let ts = aggregate::middle(interval);
-            fold.finish().map(|value| Point { ts, value })
-        });
-        Ok(rows.collect())
+        let (key, intervals) = (key.to_owned(), intervals.to_vec());
+        // There may be millions of points in few intervals.
+        self.aside(move |engine| {
+            let mut folds = vec![Fold::new(aggregation); intervals.len()];
+            walk(
+                engine,
+                device,
+                &key,
+                Order::Ascending,
+                whole,
+                |ts, value| {
+                    let at = intervals.partition_point(|interval| interval.end <= ts);
+                    let inside = intervals.get(at).is_some_and(|one| one.contains(&ts));
+                    if let (true, Some(fold)) = (inside, folds.get_mut(at)) {
+                        fold.push(&value);
+                    }
+                    ControlFlow::Continue(())
+                },
+            )?;
+            let rows = intervals.iter().zip(folds).filter_map(|(interval, fold)| {
+                let ts = aggregate::middle(interval);
+                fold.finish().map(|value| Point { ts, value })
+            });
+            Ok(rows.collect())
+        })
+        .await
     }
 }
 
-impl SledStore {
-    fn walk(
-        &self,
-        device: DeviceId,
-        key: &str,
-        order: Order,
-        range: Range<Millis>,
-        visit: impl FnMut(Millis, Value) -> ControlFlow<()>,
-    ) -> Result<()> {
-        if range.start >= range.end {
-            return Ok(());
-        }
-        let engine = self.engine();
-        let walk = Walk {
-            table: &engine.table,
-            device,
-            key,
-            order,
-        };
-        walk.run(range, || engine.heads.series(device, key), visit)
+fn walk(
+    engine: &Engine,
+    device: DeviceId,
+    key: &str,
+    order: Order,
+    range: Range<Millis>,
+    visit: impl FnMut(Millis, Value) -> ControlFlow<()>,
+) -> Result<()> {
+    if range.start >= range.end {
+        return Ok(());
     }
+    let walk = Walk {
+        table: &engine.table,
+        device,
+        key,
+        order,
+    };
+    walk.run(range, || engine.heads.series(device, key), visit)
 }

@@ -2,9 +2,12 @@
 
 use super::{counts, cramped, message, open, put};
 use crate::model::ids::DeviceId;
+use crate::model::query::{Aggregation, PageRequest, SortBy};
 use crate::model::value::{Key, Value};
+use crate::store::sled::read::aside;
 use crate::store::sled::SledStore;
-use crate::store::TimeseriesStore;
+use crate::store::{DeviceStore, TimeseriesStore};
+use futures_util::FutureExt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 
@@ -54,4 +57,32 @@ fn points_never_vanish_while_they_are_sealed_and_moved() {
             }
         });
     });
+}
+
+/// With all places taken they wait, rather than work on the caller's thread.
+#[tokio::test]
+async fn long_reads_take_a_place_aside_and_leave_the_callers_thread_alone() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&cramped(directory.path()));
+    let device = DeviceId::new();
+    put(&store, device, vec![message(device, 1)]).await;
+    let search = PageRequest {
+        size: 10,
+        page: 0,
+        text: Some("pump".into()),
+        sort: SortBy::Name,
+        descending: false,
+    };
+    let whole = [0..i64::MAX];
+    let taken = store.asides.acquire_many(aside::AT_ONCE as u32).await;
+    let mut sum = store.aggregate(device, "count", &whole, Aggregation::Sum);
+    let mut list = store.devices(&search, None);
+    let mut ids = store.device_ids(&search, None);
+    assert!((&mut sum).now_or_never().is_none());
+    assert!((&mut list).now_or_never().is_none());
+    assert!((&mut ids).now_or_never().is_none());
+    drop(taken);
+    assert_eq!(sum.await.unwrap().len(), 1);
+    assert_eq!(list.await.unwrap().total, 0);
+    assert!(ids.await.unwrap().is_empty());
 }
