@@ -73,9 +73,14 @@ async fn long_reads_take_a_place_aside_and_leave_the_callers_thread_alone() {
         sort: SortBy::Name,
         descending: false,
     };
-    let whole = [0..i64::MAX];
+    let whole = 0..i64::MAX;
     let taken = store.asides.acquire_many(aside::AT_ONCE as u32).await;
-    let mut sum = store.aggregate(device, "count", &whole, Aggregation::Sum);
+    let mut sum = store.aggregate(
+        device,
+        "count",
+        std::slice::from_ref(&whole),
+        Aggregation::Sum,
+    );
     let mut list = store.devices(&search, None);
     let mut ids = store.device_ids(&search, None);
     assert!((&mut sum).now_or_never().is_none());
