@@ -28,7 +28,7 @@ fn main() {
         .and_then(|text| text.parse().ok())
         .unwrap_or(3);
     let mut table = Table::default();
-    for (connections, window) in [(100, 20), (100, 1), (1000, 1)] {
+    for (connections, window) in loads() {
         let load = Load {
             connections,
             window,
@@ -39,15 +39,32 @@ fn main() {
     table.print();
 }
 
+/// Connections and window; `BENCH_LOADS="100x1 1000x1"` measures these instead.
+fn loads() -> Vec<(usize, u16)> {
+    let Ok(wanted) = std::env::var("BENCH_LOADS") else {
+        return vec![(100, 20), (100, 1), (1000, 1)];
+    };
+    let load = |text: &str| {
+        let (connections, window) = text.split_once('x').expect("CONNECTIONSxWINDOW");
+        let connections = connections.parse().expect("a number of connections");
+        (connections, window.parse().expect("a window"))
+    };
+    wanted.split_whitespace().map(load).collect()
+}
+
 /// One row: the platform, the raw echo and (where installed) mosquitto take turns, run by run.
 fn measure(table: &mut Table, load: Load) {
     let mut platform = Platform::start(load.connections);
-    let mut echo = Echo::start();
-    let mut mosquitto = Mosquitto::start();
+    // For profiles of the platform alone.
+    let alone = std::env::var_os("BENCH_ALONE").is_some();
+    let mut echo = (!alone).then(Echo::start);
+    let mut mosquitto = (!alone).then(Mosquitto::start).flatten();
     let mut rates: [Vec<f64>; 3] = Default::default();
     for _ in 0..RUNS {
         rates[0].push(run(&mut platform, load));
-        rates[1].push(run(&mut echo, load));
+        if let Some(echo) = &mut echo {
+            rates[1].push(run(echo, load));
+        }
         if let Some(mosquitto) = &mut mosquitto {
             rates[2].push(run(mosquitto, load));
         }

@@ -36,7 +36,10 @@ impl Platform {
     pub fn start(devices: usize) -> Self {
         // On the disk of the project: a temporary file system would make syncing free.
         let folder = tempfile::tempdir_in("target").expect("folder");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_industryos-iot"))
+        // `BENCH_SERVER`: another build, to compare with.
+        let program = std::env::var_os("BENCH_SERVER")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_industryos-iot").into());
+        let mut child = Command::new(program)
             .current_dir(folder.path())
             .env("INDUSTRYOS__HTTP__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__MQTT__BIND", "127.0.0.1:0")
