@@ -84,12 +84,13 @@ fn finish(
     is_last: bool,
     found: &mut Replayed,
 ) -> Result<(), StoreError> {
-    if scan.at < scan.bytes.len() {
-        let torn = scan.bytes.len() - scan.at;
-        if is_last {
-            tracing::info!(path = %path.display(), bytes = torn, "cutting a torn tail off the journal");
-            cut(path, scan.at as u64)?;
+    let tail = scan.bytes.get(scan.at..).unwrap_or_default();
+    if is_last && !tail.is_empty() {
+        // Zeros were written ahead (see `segment`).
+        if tail.iter().any(|byte| *byte != 0) {
+            tracing::info!(path = %path.display(), bytes = tail.len(), "cutting a torn tail off the journal");
         }
+        cut(path, scan.at as u64)?;
     }
     if scan.damage.is_empty() {
         return Ok(());

@@ -1,5 +1,9 @@
 //! One file of the journal: `<first sequence, 20 digits>.seg`, frames one after the other.
 //!
+//! Small commits find zeros where they write: blocks and length of the file are there already, so a
+//! sync writes the data and nothing about the file (half the time). What is left of the zeros when
+//! the file is closed is cut off; after a kill they are a torn tail like any other.
+//!
 //! A frame whose sequence is at or above the name of the next segment is void: it belongs to a
 //! commit that failed after some of its bytes had reached the file, and was never acknowledged.
 
@@ -7,10 +11,15 @@ use super::io;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const SUFFIX: &str = ".seg";
+/// Zeros written ahead in one go.
+const AHEAD: usize = 1 << 20;
+static ZEROS: [u8; AHEAD] = [0; AHEAD];
+/// Commits above this do without: writing zeros for them would cost as much as it saves.
+const SMALL: usize = AHEAD / 16;
 
 /// The segment that is being written.
 pub struct Segment {
@@ -19,13 +28,18 @@ pub struct Segment {
     first: LogSequence,
     /// Bytes of frames that are whole and synced, or about to be.
     length: u64,
+    /// The file's own length: zeros from `length` on.
+    end: u64,
+    /// Zeros are not written beyond this.
+    full: u64,
     #[cfg(test)]
     pub faults: std::sync::Arc<super::tests::Faults>,
 }
 
 impl Segment {
-    /// Makes the segment whose first frame will be `first`, and syncs the directory.
-    pub fn create(directory: &Path, first: LogSequence) -> Result<Self, StoreError> {
+    /// Makes the segment whose first frame will be `first`, and syncs the directory. It will be
+    /// closed when it has about `full` bytes.
+    pub fn create(directory: &Path, first: LogSequence, full: u64) -> Result<Self, StoreError> {
         let path = path_of(directory, first);
         let file = OpenOptions::new()
             .create(true)
@@ -39,6 +53,8 @@ impl Segment {
             path,
             first,
             length: 0,
+            end: 0,
+            full,
             #[cfg(test)]
             faults: Default::default(),
         })
@@ -72,13 +88,40 @@ impl Segment {
         Ok(())
     }
 
+    /// Nothing more will be written: zeros left over are given back. Should that fail, they are
+    /// read as the end.
+    pub fn close(&mut self) {
+        self.cut_back();
+    }
+
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         #[cfg(test)]
         if let Some(part) = self.faults.write_fails() {
-            self.file.write_all(&bytes[..part.min(bytes.len())])?;
+            let part = &bytes[..part.min(bytes.len())];
+            self.file.write_all_at(part, self.length)?;
             return Err(std::io::ErrorKind::StorageFull.into());
         }
-        self.file.write_all(bytes)
+        self.file.write_all_at(bytes, self.length)?;
+        self.write_zeros(self.length + bytes.len() as u64, bytes.len());
+        Ok(())
+    }
+
+    /// Behind a small commit that has used up what was there. Synced along with it.
+    fn write_zeros(&mut self, written: u64, commit: usize) {
+        if written <= self.end {
+            return;
+        }
+        self.end = written;
+        let wanted = self.full.saturating_sub(written).min(AHEAD as u64) as usize;
+        let zeros = ZEROS.get(..wanted).unwrap_or_default();
+        if commit > SMALL || zeros.is_empty() {
+            return;
+        }
+        match self.file.write_all_at(zeros, written) {
+            Ok(()) => self.end += zeros.len() as u64,
+            // No room for them: the commit itself is written, and the next one will tell.
+            Err(_) => drop(self.file.set_len(written)),
+        }
     }
 
     fn sync(&self) -> std::io::Result<()> {
@@ -90,8 +133,8 @@ impl Segment {
     }
 
     fn cut_back(&mut self) -> bool {
-        let length = self.length;
-        self.file.set_len(length).is_ok() && self.file.seek(SeekFrom::Start(length)).is_ok()
+        self.end = self.length;
+        self.file.set_len(self.length).is_ok()
     }
 }
 

@@ -176,12 +176,12 @@ impl Writer {
                 Err(error) => refuse(group, &error),
             }
         }
-        if let Some(segment) = self.segment.take() {
+        if let Some(mut segment) = self.segment.take() {
             if segment.length() == 0 {
                 // Nothing depends on it; the next start would begin one of the same name.
                 let _ = std::fs::remove_file(segment.path());
             }
-            self.leave(&segment);
+            self.leave(&mut segment);
         }
     }
 
@@ -202,7 +202,7 @@ impl Writer {
                 if whole {
                     self.segment = Some(segment);
                 } else {
-                    self.leave(&segment);
+                    self.leave(&mut segment);
                 }
                 return Err(error);
             }
@@ -226,13 +226,13 @@ impl Writer {
 
     /// The segment to write into: the present one, or a new one when that is full or in doubt.
     fn writable(&mut self) -> Result<Segment, StoreError> {
-        if let Some(segment) = self.segment.take() {
+        if let Some(mut segment) = self.segment.take() {
             if segment.length() < self.settings.segment_bytes {
                 return Ok(segment);
             }
             match create(&self.settings, self.next) {
                 Ok(new) => {
-                    self.leave(&segment);
+                    self.leave(&mut segment);
                     self.engine.segment_rolled();
                     return Ok(new);
                 }
@@ -246,7 +246,8 @@ impl Writer {
     }
 
     /// An empty one is not remembered: the next segment has its name and takes its file.
-    fn leave(&self, segment: &Segment) {
+    fn leave(&self, segment: &mut Segment) {
+        segment.close();
         if segment.length() == 0 {
             return;
         }
@@ -280,7 +281,7 @@ impl Writer {
 
 fn create(settings: &Settings, first: LogSequence) -> Result<Segment, StoreError> {
     #[allow(unused_mut)]
-    let mut segment = Segment::create(&settings.directory, first)?;
+    let mut segment = Segment::create(&settings.directory, first, settings.segment_bytes)?;
     #[cfg(test)]
     {
         segment.faults = settings.faults.clone();

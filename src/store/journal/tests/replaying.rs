@@ -67,6 +67,32 @@ async fn starts_without_commits_leave_one_empty_segment() {
 }
 
 #[tokio::test]
+async fn zeros_written_ahead_are_no_damage_after_a_kill_and_do_not_outlive_a_closed_segment() {
+    let directory = TempDir::new().unwrap();
+    let length = || {
+        let (_, path) = segment::list(directory.path()).unwrap().remove(0);
+        std::fs::metadata(path).unwrap().len()
+    };
+    let rig = Rig::open(directory.path(), 100_000);
+    rig.journal.commit(batch(0)).await.unwrap();
+    assert_eq!(length(), 100_000, "the whole segment is there");
+    rig.journal.commit(batch(1)).await.unwrap();
+    assert_eq!(length(), 100_000);
+    // As a kill leaves it.
+    std::mem::forget(rig);
+    let (replayed, _) = read(directory.path());
+    assert_eq!((replayed.last, replayed.damaged), (2, 0));
+    assert_eq!(length(), replayed.segments[0].bytes, "cut off");
+    let rig = Rig::open(directory.path(), 100_000);
+    rig.journal.commit(batch(2)).await.unwrap();
+    drop(rig);
+    for (_, path) in segment::list(directory.path()).unwrap() {
+        assert_ne!(std::fs::read(path).unwrap().last(), Some(&0));
+    }
+    assert_eq!(found(directory.path()), [batch(0), batch(1), batch(2)]);
+}
+
+#[tokio::test]
 async fn only_segments_at_or_below_the_watermark_are_dropped() {
     let directory = TempDir::new().unwrap();
     let rig = Rig::open(directory.path(), 300);
