@@ -27,30 +27,10 @@ pub fn endpoints() -> Vec<Endpoint> {
             get("/api/device/types", types)
                 .says("Names of all device profiles, as entity subtypes")
                 .gives("EntitySubtypes"),
-            get("/api/tenant/devices", devices)
-                .says("A page of devices; with deviceName the one device of that name instead")
-                .asks("pageSize", "rows a page; required without deviceName")
-                .asks(
-                    "page",
-                    "number of the page, from 0; required without deviceName",
-                )
-                .lists()
-                .asks("type", "only devices of the profile with this name")
-                .asks("deviceName", "exact name: answers one Device")
-                .gives("PageOfDevices")
-                .fails(&[400, 404]),
-            get("/api/user/devices", devices)
-                .says("The same as /api/tenant/devices: every operator sees every device")
-                .asks("pageSize", "rows a page; required without deviceName")
-                .asks(
-                    "page",
-                    "number of the page, from 0; required without deviceName",
-                )
-                .lists()
-                .asks("type", "only devices of the profile with this name")
-                .asks("deviceName", "exact name: answers one Device")
-                .gives("PageOfDevices")
-                .fails(&[400, 404]),
+            page_of_devices("/api/tenant/devices")
+                .says("A page of devices; with deviceName the one device of that name instead"),
+            page_of_devices("/api/user/devices")
+                .says("The same as /api/tenant/devices: every operator sees every device"),
             get("/api/tenant/device", by_name)
                 .says("The device with exactly this name")
                 .needs("deviceName", "exact name")
@@ -79,6 +59,21 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .fails(&[400]),
         ],
     )
+}
+
+/// The list of devices, under either of its paths.
+fn page_of_devices(path: &'static str) -> Endpoint {
+    get(path, devices)
+        .asks("pageSize", "rows a page; required without deviceName")
+        .asks(
+            "page",
+            "number of the page, from 0; required without deviceName",
+        )
+        .lists()
+        .asks("type", "only devices of the profile with this name")
+        .asks("deviceName", "exact name: answers one Device")
+        .gives("PageOfDevices")
+        .fails(&[400, 404])
 }
 
 /// Profile names by id, read once for a list.
