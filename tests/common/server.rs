@@ -27,9 +27,8 @@ impl Server {
         Self::start_with("")
     }
 
-    /// `settings`: TOML put after the defaults of the tests, in full sections such as
-    /// `[device]\nidle_after = "1s"`. `[http]`, `[mqtt]` keys: use `{http}` lines of your own
-    /// through [`Server::start_in`].
+    /// `settings`: the text of `config.toml`. Addresses and the password come by environment, which
+    /// wins; [`Server::start_in`] sets others.
     pub fn start_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         Self::start_in(folder, settings, &[])
@@ -65,7 +64,7 @@ impl Server {
             .env("INDUSTRYOS__HTTP__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__MQTT__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__ADMIN__PASSWORD", PASSWORD)
-            // Argon2 and 60-second guards are the same in tests; only room for noisy machines here.
+            // Test machines may be short of disk; the full-disk tests set a reserve of their own.
             .env("INDUSTRYOS__STORE__RESERVE", "1MiB")
             .env_remove("RUST_LOG")
             .envs(environment.iter().copied())
