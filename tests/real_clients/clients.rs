@@ -92,6 +92,10 @@ fn gather(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Strin
 }
 
 impl Running {
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_some()
+    }
+
     #[track_caller]
     pub fn finish(mut self) -> Finished {
         let status = wait_up_to(Duration::from_secs(60), "a client to end", || {

@@ -151,20 +151,21 @@ fn shared_attribute_changes_arrive_at_a_subscriber_of_every_level() {
     let operator = server.operator();
     for level in LEVELS {
         let device = operator.create_device(&format!("thermostat-{level}"));
-        let subscriber = subscribe(&server, &device.token, level, "v1/devices/me/attributes", 2);
+        let mut subscriber =
+            subscribe(&server, &device.token, level, "v1/devices/me/attributes", 4);
         wait_connected(&operator, &device.id);
         let path = format!("/api/plugins/telemetry/DEVICE/{}/SHARED_SCOPE", device.id);
-        // Subscribing follows connecting: repeat until the first change was heard.
-        let set = || assert_eq!(operator.post(&path, &json!({"target": 21})).status, 200);
-        set();
-        set();
-        let delete = operator.delete(&format!("{path}?keys=target"));
-        assert_eq!(delete.status, 200, "{}", delete.text);
+        // Subscribing follows connecting: repeat until the subscriber has heard enough.
+        wait_for("the subscriber to hear four changes", || {
+            assert_eq!(operator.post(&path, &json!({"target": 21})).status, 200);
+            assert_eq!(operator.delete(&format!("{path}?keys=target")).status, 200);
+            subscriber.has_ended().then_some(())
+        });
         let said = subscriber.finish().ok().stdout;
-        assert!(
-            said.contains("v1/devices/me/attributes {\"target\":21}"),
-            "{level}: {said}"
-        );
+        for change in ["{\"target\":21}", "{\"deleted\":[\"target\"]}"] {
+            let line = format!("v1/devices/me/attributes {change}");
+            assert!(said.contains(&line), "{level}: {said}");
+        }
     }
 }
 
@@ -175,23 +176,28 @@ fn a_two_way_rpc_reaches_a_device_and_its_answer_comes_back() {
     for level in LEVELS {
         let device = operator.create_device(&format!("valve-{level}"));
         let port = server.mqtt_port();
-        // A device in one line: waits for a request and answers on the matching topic.
+        // A device in two lines: waits for a request, answers on the matching topic.
+        let client = format!("-h 127.0.0.1 -p {port} -V {level} -q 1 -u {}", device.token);
         let script = format!(
-            "mosquitto_sub -h 127.0.0.1 -p {port} -V {level} -q 1 -u {token} -t 'v1/devices/me/rpc/request/+' -C 1 -W 30 -F '%t %p'",
-            token = device.token
+            "set -o pipefail; mosquitto_sub {client} -t 'v1/devices/me/rpc/request/+' -C 1 -W 30 -F '%t %p' | \
+             (read -r topic body; echo \"$body\"; \
+              mosquitto_pub {client} -t \"${{topic/request/response}}\" -m '{{\"opened\":true}}')"
         );
-        let subscriber = start(Command::new("bash").args(["-c", &script]));
-        wait_connected(&operator, &device.id);
-        let path = format!("/api/rpc/oneway/{}", device.id);
+        let valve = start(Command::new("bash").args(["-c", &script]));
         let answer = operator.post(
-            &path,
+            &format!("/api/rpc/twoway/{}", device.id),
             &json!({"method": "setValve", "params": {"open": true}, "timeout": 20000}),
         );
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        let said = subscriber.finish().ok().stdout;
-        assert!(
-            said.contains("{\"method\":\"setValve\",\"params\":{\"open\":true}}"),
-            "{level}: {said}"
+        let said = valve.finish().ok().stdout;
+        assert_eq!(
+            said.trim(),
+            "{\"method\":\"setValve\",\"params\":{\"open\":true}}",
+            "{level}"
+        );
+        assert_eq!(
+            (answer.status, answer.json),
+            (200, json!({"opened": true})),
+            "{level}"
         );
     }
 }
