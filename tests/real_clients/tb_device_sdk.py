@@ -11,7 +11,22 @@ from tb_device_mqtt import TBDeviceMqttClient, TBPublishInfo
 
 host, port, token, rest, operator, device = sys.argv[1:7]
 headers = {"X-Authorization": "Bearer " + operator}
-client = TBDeviceMqttClient(host, int(port), username=token)
+connected = threading.Event()
+
+
+class Client(TBDeviceMqttClient):
+    """Tells when it is connected and has subscribed.
+
+    `connect(callback=…)` cannot: the SDK starts its loop before it notes the callback, so a
+    CONNACK that comes at once is handled without it.
+    """
+
+    def _on_connect(self, *arguments):
+        super()._on_connect(*arguments)
+        connected.set()
+
+
+client = Client(host, int(port), username=token)
 
 
 def wait(what, event, seconds=15):
@@ -26,8 +41,7 @@ def shared(**values):
 
 shared(targetTemp=20, mode="eco")
 
-connected = threading.Event()
-client.connect(callback=lambda *_: connected.set())
+client.connect()
 wait("the connection", connected)
 
 # Telemetry with and without a time of its own; get() waits for the PUBACK.
