@@ -33,3 +33,37 @@ impl PartialEq for Value {
 }
 
 impl Eq for Value {}
+
+/// A value that is looked at where it stands.
+#[derive(Clone, Copy, Debug)]
+pub enum ValueRef<'a> {
+    Bool(bool),
+    Long(i64),
+    Double(f64),
+    Text(&'a str),
+    Json(&'a str),
+}
+
+impl Value {
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Value::Bool(value) => ValueRef::Bool(*value),
+            Value::Long(number) => ValueRef::Long(*number),
+            Value::Double(number) => ValueRef::Double(*number),
+            Value::Text(text) => ValueRef::Text(text),
+            Value::Json(text) => ValueRef::Json(text),
+        }
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Bool(value) => Value::Bool(value),
+            ValueRef::Long(number) => Value::Long(number),
+            ValueRef::Double(number) => Value::Double(number),
+            ValueRef::Text(text) => Value::Text(text.into()),
+            ValueRef::Json(text) => Value::Json(text.into()),
+        }
+    }
+}

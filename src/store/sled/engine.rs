@@ -10,7 +10,7 @@
 use super::heads::Heads;
 use super::room::Room;
 use super::table::{failed, Table};
-use super::telemetry::{delete, seal, series::SeriesState, Rows};
+use super::telemetry::{delete, rows::Rows, seal, series::SeriesState};
 use super::tx::Tx;
 use super::{apply, keys, record};
 use crate::model::ids::{DeviceId, Origin};

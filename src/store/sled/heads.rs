@@ -1,8 +1,8 @@
 //! All open heads, a lock for each partition, and how much memory they take.
 
 use super::telemetry::head::Head;
+use super::telemetry::rows::Rows;
 use super::telemetry::walk::Arrived;
-use super::telemetry::Rows;
 use crate::model::ids::{DeviceId, Origin, PARTITIONS};
 use crate::model::telemetry::Row;
 use crate::model::value::Key;

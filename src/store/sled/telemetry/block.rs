@@ -18,9 +18,9 @@
 //! Rows are sorted by (time, origin), and no (time, key) stands twice.
 
 use super::codec::{self, Reader};
-use super::{Rows, StoredRow};
+use super::rows::{ByKey, Cell, Rows};
 use crate::model::ids::{Epoch, Origin};
-use crate::model::value::{Key, Value};
+use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
 
 pub const VERSION: u8 = 1;
@@ -33,17 +33,19 @@ const BITMAP: u8 = 1;
 /// Encodes normalised rows.
 pub fn encode(rows: &Rows) -> Vec<u8> {
     let mut columns = Vec::new();
-    codec::put_varint(&mut columns, rows.rows.len() as u64);
-    codec::put_varint(&mut columns, rows.keys.keys().len() as u64);
+    codec::put_varint(&mut columns, rows.len() as u64);
+    codec::put_varint(&mut columns, rows.keys.len() as u64);
     for key in rows.keys.keys() {
         codec::put_bytes(&mut columns, key.as_bytes());
     }
-    codec::put_bytes(&mut columns, &second_differences(rows, |row| row.ts));
+    let times = rows.iter().map(|row| row.ts);
+    codec::put_bytes(&mut columns, &second_differences(times));
     codec::put_bytes(&mut columns, &epochs(rows));
-    let sequences = second_differences(rows, |row| row.origin.sequence as i64);
-    codec::put_bytes(&mut columns, &sequences);
-    for cells in by_key(rows) {
-        codec::put_bytes(&mut columns, &column(rows.rows.len(), &cells));
+    let sequences = rows.iter().map(|row| row.origin.sequence as i64);
+    codec::put_bytes(&mut columns, &second_differences(sequences));
+    let by_key = ByKey::of(rows);
+    for key in 0..rows.keys.len() {
+        codec::put_bytes(&mut columns, &column(rows, by_key.cells(key)));
     }
     let mut body = Vec::new();
     codec::put_varint(&mut body, columns.len() as u64);
@@ -54,13 +56,13 @@ pub fn encode(rows: &Rows) -> Vec<u8> {
     out
 }
 
-fn second_differences(rows: &Rows, number: impl Fn(&StoredRow) -> i64) -> Vec<u8> {
+fn second_differences(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut last, mut last_step) = (0i64, 0i64);
-    for row in &rows.rows {
-        let step = number(row).wrapping_sub(last);
+    for number in numbers {
+        let step = number.wrapping_sub(last);
         codec::put_signed(&mut out, step.wrapping_sub(last_step));
-        (last, last_step) = (number(row), step);
+        (last, last_step) = (number, step);
     }
     out
 }
@@ -68,54 +70,41 @@ fn second_differences(rows: &Rows, number: impl Fn(&StoredRow) -> i64) -> Vec<u8
 fn epochs(rows: &Rows) -> Vec<u8> {
     let mut out = Vec::new();
     let mut last = 0u64;
-    for row in &rows.rows {
+    for row in rows.iter() {
         codec::put_signed(&mut out, row.origin.epoch.0.wrapping_sub(last) as i64);
         last = row.origin.epoch.0;
     }
     out
 }
 
-/// For each key the rows that have it, with the values.
-fn by_key(rows: &Rows) -> Vec<Vec<(usize, &Value)>> {
-    let mut columns = vec![Vec::new(); rows.keys.keys().len()];
-    for (at, row) in rows.rows.iter().enumerate() {
-        for (key, value) in &row.values {
-            if let Some(column) = columns.get_mut(*key as usize) {
-                column.push((at, value));
-            }
-        }
-    }
-    columns
-}
-
-fn column(rows: usize, cells: &[(usize, &Value)]) -> Vec<u8> {
+fn column(rows: &Rows, cells: &[(u32, Cell)]) -> Vec<u8> {
     let mut out = Vec::new();
-    if cells.len() == rows {
+    if cells.len() == rows.len() {
         out.push(EVERY_ROW);
     } else {
         out.push(BITMAP);
-        let mut bits = vec![0u8; rows.div_ceil(8)];
+        let mut bits = vec![0u8; rows.len().div_ceil(8)];
         for (row, _) in cells {
-            if let Some(byte) = bits.get_mut(row / 8) {
+            if let Some(byte) = bits.get_mut(*row as usize / 8) {
                 *byte |= 1 << (row % 8);
             }
         }
         out.extend_from_slice(&bits);
     }
-    let tags: Vec<u8> = cells.iter().map(|(_, value)| codec::tag(value)).collect();
-    match tags.first() {
-        Some(first) if tags.iter().all(|tag| tag == first) => out.push(*first),
+    let mut tags = cells.iter().map(|(_, cell)| cell.tag);
+    match tags.next() {
+        Some(first) if tags.all(|tag| tag == first) => out.push(first),
         _ => {
             out.push(MIXED);
-            out.extend_from_slice(&tags);
+            out.extend(cells.iter().map(|(_, cell)| cell.tag));
         }
     }
     let mut last = 0i64;
-    for (_, value) in cells {
-        match value {
-            Value::Long(number) => {
+    for (_, cell) in cells {
+        match rows.value(cell) {
+            ValueRef::Long(number) => {
                 codec::put_signed(&mut out, number.wrapping_sub(last));
-                last = *number;
+                last = number;
             }
             other => codec::put_value(&mut out, other),
         }
@@ -189,30 +178,30 @@ impl Block {
         };
         let cells = self.cells(number)?;
         let rows = self.times.iter().zip(&self.origins).zip(cells);
-        let points = rows.filter_map(|((ts, origin), cell)| Some((*ts, *origin, cell?)));
+        let points = rows.filter_map(|((ts, origin), cell)| Some((*ts, *origin, cell?.into())));
         Some(points.collect())
     }
 
     /// All its rows.
     pub fn rows(&self) -> Option<Rows> {
-        let stamps = self.times.iter().zip(&self.origins);
-        let mut rows: Vec<StoredRow> = stamps
-            .map(|(ts, origin)| StoredRow {
-                ts: *ts,
-                origin: *origin,
-                values: Vec::new(),
-            })
-            .collect();
-        for number in 0..self.keys.len() {
-            for (row, cell) in rows.iter_mut().zip(self.cells(number)?) {
-                row.values.extend(cell.map(|value| (number as u32, value)));
-            }
+        let columns: Option<Vec<_>> = (0..self.keys.len()).map(|n| self.cells(n)).collect();
+        let mut columns: Vec<_> = columns?.into_iter().map(Vec::into_iter).collect();
+        let mut rows = Rows::of(self.keys.iter().cloned().collect());
+        if rows.keys.len() != self.keys.len() {
+            return None;
         }
-        let keys = self.keys.iter().cloned().collect();
-        Some(Rows { keys, rows })
+        for (ts, origin) in self.times.iter().zip(&self.origins) {
+            for (number, column) in columns.iter_mut().enumerate() {
+                if let Some(value) = column.next().flatten() {
+                    rows.put(number as u32, value);
+                }
+            }
+            rows.end_row(*ts, *origin);
+        }
+        Some(rows)
     }
 
-    fn cells(&self, number: usize) -> Option<Vec<Option<Value>>> {
+    fn cells(&self, number: usize) -> Option<Vec<Option<ValueRef<'_>>>> {
         let place = self.places.get(number)?.clone();
         let mut reader = Reader(self.columns.get(place)?);
         let rows = self.times.len();
@@ -242,7 +231,7 @@ impl Block {
             let tag = tags.map_or(Some(first), |tags| tags.get(read).copied())?;
             read += 1;
             let mut value = reader.value(tag)?;
-            if let Value::Long(number) = &mut value {
+            if let ValueRef::Long(number) = &mut value {
                 *number = number.wrapping_add(last);
                 last = *number;
             }

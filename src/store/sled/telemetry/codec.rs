@@ -1,7 +1,6 @@
 //! Varints and values in bytes, for heads and blocks. Reading takes any input.
 
-use crate::model::value::Value;
-use compact_str::CompactString;
+use crate::model::value::ValueRef;
 
 /// Type tags of the format (append only).
 pub const FALSE: u8 = 0;
@@ -30,25 +29,24 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-pub fn tag(value: &Value) -> u8 {
+pub fn tag(value: ValueRef<'_>) -> u8 {
     match value {
-        Value::Bool(false) => FALSE,
-        Value::Bool(true) => TRUE,
-        Value::Long(_) => LONG,
-        Value::Double(_) => DOUBLE,
-        Value::Text(_) => TEXT,
-        Value::Json(_) => JSON,
+        ValueRef::Bool(false) => FALSE,
+        ValueRef::Bool(true) => TRUE,
+        ValueRef::Long(_) => LONG,
+        ValueRef::Double(_) => DOUBLE,
+        ValueRef::Text(_) => TEXT,
+        ValueRef::Json(_) => JSON,
     }
 }
 
 /// A value without its tag.
-pub fn put_value(out: &mut Vec<u8>, value: &Value) {
+pub fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
-        Value::Bool(_) => {}
-        Value::Long(number) => put_signed(out, *number),
-        Value::Double(number) => out.extend_from_slice(&number.to_bits().to_le_bytes()),
-        Value::Text(text) => put_bytes(out, text.as_bytes()),
-        Value::Json(text) => put_bytes(out, text.as_bytes()),
+        ValueRef::Bool(_) => {}
+        ValueRef::Long(number) => put_signed(out, number),
+        ValueRef::Double(number) => out.extend_from_slice(&number.to_bits().to_le_bytes()),
+        ValueRef::Text(text) | ValueRef::Json(text) => put_bytes(out, text.as_bytes()),
     }
 }
 
@@ -105,18 +103,18 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    pub fn value(&mut self, tag: u8) -> Option<Value> {
+    pub fn value(&mut self, tag: u8) -> Option<ValueRef<'a>> {
         Some(match tag {
-            FALSE => Value::Bool(false),
-            TRUE => Value::Bool(true),
-            LONG => Value::Long(self.signed()?),
+            FALSE => ValueRef::Bool(false),
+            TRUE => ValueRef::Bool(true),
+            LONG => ValueRef::Long(self.signed()?),
             DOUBLE => {
                 let (bits, rest) = self.0.split_first_chunk::<8>()?;
                 self.0 = rest;
-                Value::Double(f64::from_bits(u64::from_le_bytes(*bits)))
+                ValueRef::Double(f64::from_bits(u64::from_le_bytes(*bits)))
             }
-            TEXT => Value::Text(CompactString::from(self.text()?)),
-            JSON => Value::Json(self.text()?.into()),
+            TEXT => ValueRef::Text(self.text()?),
+            JSON => ValueRef::Json(self.text()?),
             _ => return None,
         })
     }

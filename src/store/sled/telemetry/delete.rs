@@ -74,13 +74,10 @@ fn thin(
     };
     let held = rows.keys.keys().iter();
     let named: Vec<bool> = held.map(|key| names.contains(key)).collect();
-    let mut changed = false;
-    for row in rows.rows.iter_mut().filter(|row| takes(row.ts)) {
-        let before = row.values.len();
-        row.values
-            .retain(|(key, _)| !named.get(*key as usize).copied().unwrap_or(false));
-        changed |= row.values.len() != before;
-    }
+    let changed = rows.retain(|ts, key| {
+        let named = named.get(key as usize).copied().unwrap_or(false);
+        !(named && takes(ts))
+    });
     if !changed {
         return Ok(());
     }

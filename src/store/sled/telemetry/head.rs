@@ -8,10 +8,11 @@
 //! About a tenth of what the rows take as values: 100,000 devices have an open head each.
 
 use super::codec::{self, Reader};
-use super::{Dictionary, Rows, StoredRow};
+use super::dictionary::Dictionary;
+use super::rows::Rows;
 use crate::model::ids::{Epoch, Origin};
 use crate::model::telemetry::Row;
-use crate::model::value::{Key, Value};
+use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
 use crate::store::traits::LogSequence;
 use std::time::Instant;
@@ -59,10 +60,13 @@ impl Head {
             codec::put_signed(out, origin.epoch.0.wrapping_sub(last.epoch.0) as i64);
             codec::put_signed(out, origin.sequence.wrapping_sub(last.sequence) as i64);
             codec::put_varint(out, row.values.len() as u64);
+            let mut guess = 0;
             for (key, value) in &row.values {
-                codec::put_varint(&mut self.encoded, u64::from(self.keys.number(key)));
-                self.encoded.push(codec::tag(value));
-                codec::put_value(&mut self.encoded, value);
+                let number = self.keys.number_at(guess, key);
+                guess = number + 1;
+                codec::put_varint(&mut self.encoded, u64::from(number));
+                self.encoded.push(codec::tag(value.as_ref()));
+                codec::put_value(&mut self.encoded, value.as_ref());
             }
             self.last = (row.ts, origin);
         }
@@ -74,12 +78,15 @@ impl Head {
 
     /// Its rows as they arrived.
     pub fn rows(&self) -> Rows {
-        let mut rows = Vec::new();
-        self.visit(|row| rows.push(row));
-        Rows {
-            keys: self.keys.clone(),
-            rows,
+        let mut rows = Rows::of(self.keys.clone());
+        let mut reader = Reader(&self.encoded);
+        let mut last = (0, Origin::default());
+        while let Some(stamp) = read_row(&mut reader, last, |key, value| rows.put(key, value)) {
+            last = stamp;
+            rows.end_row(stamp.0, stamp.1);
         }
+        debug_assert!(reader.is_empty(), "a head reads what it wrote");
+        rows
     }
 
     /// Points of one key as they arrived.
@@ -88,27 +95,31 @@ impl Head {
         let Some(number) = self.keys.find(key) else {
             return found;
         };
-        self.visit(|row| {
-            let mut values = row.values.into_iter().rev();
-            if let Some((_, value)) = values.find(|(key, _)| *key == number) {
-                found.push((row.ts, row.origin, value));
-            }
-        });
-        found
-    }
-
-    fn visit(&self, mut visitor: impl FnMut(StoredRow)) {
         let mut reader = Reader(&self.encoded);
         let mut last = (0, Origin::default());
-        while let Some(row) = read_row(&mut reader, last) {
-            last = (row.ts, row.origin);
-            visitor(row);
+        loop {
+            // The last of a row counts.
+            let mut held = None;
+            let stamp = read_row(&mut reader, last, |key, value| {
+                if key == number {
+                    held = Some(value);
+                }
+            });
+            let Some(stamp) = stamp else {
+                return found;
+            };
+            last = stamp;
+            found.extend(held.map(|value| (stamp.0, stamp.1, value.into())));
         }
-        debug_assert!(reader.is_empty(), "a head reads what it wrote");
     }
 }
 
-fn read_row(reader: &mut Reader<'_>, last: (Millis, Origin)) -> Option<StoredRow> {
+/// Reads one row: its values to the visitor, its time and origin as the answer.
+fn read_row<'a>(
+    reader: &mut Reader<'a>,
+    last: (Millis, Origin),
+    mut visit: impl FnMut(u32, ValueRef<'a>),
+) -> Option<(Millis, Origin)> {
     if reader.is_empty() {
         return None;
     }
@@ -116,16 +127,14 @@ fn read_row(reader: &mut Reader<'_>, last: (Millis, Origin)) -> Option<StoredRow
     let ts = last_ts.wrapping_add(reader.signed()?);
     let epoch = last.epoch.0.wrapping_add(reader.signed()? as u64);
     let sequence = last.sequence.wrapping_add(reader.signed()? as u64);
-    let count = reader.count(reader.0.len())?;
-    let mut values = Vec::with_capacity(count);
-    for _ in 0..count {
+    for _ in 0..reader.varint()? {
         let key = u32::try_from(reader.varint()?).ok()?;
         let tag = reader.byte()?;
-        values.push((key, reader.value(tag)?));
+        visit(key, reader.value(tag)?);
     }
     let origin = Origin {
         epoch: Epoch(epoch),
         sequence,
     };
-    Some(StoredRow { ts, origin, values })
+    Some((ts, origin))
 }

@@ -3,8 +3,8 @@
 use super::super::keys;
 use super::super::tx::Tx;
 use super::block::{self, Block};
+use super::rows::Rows;
 use super::series::{BlockRange, OpenBlock, SeriesState};
-use super::Rows;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
@@ -24,7 +24,7 @@ pub fn seal(
     let mut state = SeriesState::in_tx(tx, device)?;
     state.sealed = state.sealed.max(through);
     rows.normalise();
-    if !rows.rows.is_empty() {
+    if !rows.is_empty() {
         state.take(&rows);
         join_open_block(tx, device, &mut state, &mut rows)?;
         write(tx, device, &mut state, rows)?;
@@ -42,7 +42,7 @@ fn join_open_block(
     let Some(open) = state.open_block.take() else {
         return Ok(());
     };
-    if rows.rows.first().is_none_or(|first| first.ts < open.min) {
+    if rows.ends().is_none_or(|(first, _)| first < open.min) {
         return Ok(());
     }
     let key = keys::block(device, open.number);
@@ -68,7 +68,7 @@ fn write(
     rows: Rows,
 ) -> Result<(), StoreError> {
     let encoded = block::encode(&rows);
-    if encoded.len() > BLOCK && rows.rows.len() > 1 {
+    if encoded.len() > BLOCK && rows.len() > 1 {
         let (earlier, later) = rows.split();
         write(tx, device, state, earlier)?;
         return write(tx, device, state, later);
@@ -89,10 +89,10 @@ fn write(
 
 /// First and last time of normalised rows; `None` when there are none.
 pub fn range_of(rows: &Rows) -> Option<BlockRange> {
-    let (first, last) = (rows.rows.first()?, rows.rows.last()?);
+    let (min, max) = rows.ends()?;
     Some(BlockRange {
-        min: first.ts,
-        max: last.ts,
-        rows: rows.rows.len() as u32,
+        min,
+        max,
+        rows: rows.len() as u32,
     })
 }

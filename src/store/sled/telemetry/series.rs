@@ -2,7 +2,7 @@
 
 use super::super::tx::Tx;
 use super::super::{keys, record, table::Table};
-use super::Rows;
+use super::rows::Rows;
 use crate::model::ids::{DeviceId, Origin};
 use crate::model::value::{Key, Value};
 use crate::model::Millis;
@@ -69,10 +69,10 @@ impl SeriesState {
     /// `rows` are normalised.
     pub fn take(&mut self, rows: &Rows) {
         // The newest row that has a key comes last.
-        let mut newest = vec![None; rows.keys.keys().len()];
-        for row in &rows.rows {
-            for (key, value) in &row.values {
-                if let Some(place) = newest.get_mut(*key as usize) {
+        let mut newest = vec![None; rows.keys.len()];
+        for row in rows.iter() {
+            for (key, value) in row.values() {
+                if let Some(place) = newest.get_mut(key as usize) {
                     *place = Some((row.ts, row.origin, value));
                 }
             }
@@ -85,7 +85,7 @@ impl SeriesState {
             let latest = Latest {
                 ts,
                 origin,
-                value: value.clone(),
+                value: value.into(),
             };
             match self.place(key) {
                 Ok(at) => {

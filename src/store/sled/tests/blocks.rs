@@ -3,7 +3,7 @@
 use super::super::keys;
 use super::super::telemetry::block::{self, Block};
 use super::super::telemetry::head::Head;
-use super::super::telemetry::Rows;
+use super::super::telemetry::rows::Rows;
 use super::{config, counts, message, open, put};
 use crate::model::ids::{DeviceId, Epoch, Origin};
 use crate::model::telemetry::Row;
@@ -61,10 +61,10 @@ fn expected(rows: &[(Origin, Row)]) -> Expected {
 
 fn listed(rows: &Rows) -> Expected {
     let mut points = Expected::new();
-    for row in &rows.rows {
-        for (key, value) in &row.values {
-            let key = rows.keys.keys()[*key as usize].clone();
-            let before = points.insert((key, row.ts), (row.origin, value.clone()));
+    for row in rows.iter() {
+        for (key, value) in row.values() {
+            let key = rows.keys.keys()[key as usize].clone();
+            let before = points.insert((key, row.ts), (row.origin, value.into()));
             assert_eq!(before, None, "a point stands twice");
         }
     }
@@ -107,6 +107,31 @@ proptest! {
     }
 
     #[test]
+    fn rows_appended_are_as_if_they_had_arrived_in_one(first in rows(), second in rows()) {
+        let mut joined = through_head(&first);
+        joined.append(through_head(&second));
+        joined.normalise();
+        let all: Vec<_> = first.into_iter().chain(second).collect();
+        prop_assert_eq!(listed(&joined), expected(&all));
+    }
+
+    #[test]
+    fn what_is_not_retained_is_gone_and_nothing_else(rows in rows(), least in 0i64..6) {
+        let mut stored = through_head(&rows);
+        let gone = stored.keys.find("k1");
+        let changed = stored.retain(|ts, key| ts >= least || Some(key) != gone);
+        stored.normalise();
+        let mut left = expected(&rows);
+        let before = left.len();
+        left.retain(|(key, ts), _| *ts >= least || key != "k1");
+        prop_assert_eq!(changed, left.len() < before);
+        prop_assert_eq!(listed(&stored), left.clone());
+        for key in stored.keys.keys() {
+            prop_assert!(left.keys().any(|(held, _)| held == key), "a key without a value");
+        }
+    }
+
+    #[test]
     fn reading_takes_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         // With a right checksum, so that the decoder itself is reached.
         let mut framed = vec![block::VERSION];
@@ -120,7 +145,7 @@ proptest! {
         framed.extend_from_slice(&crc32fast::hash(&columns).to_le_bytes());
         framed.extend_from_slice(&columns);
         if let Some(rows) = Block::read(&framed).and_then(|block| block.rows()) {
-            prop_assert!(rows.rows.len() <= bytes.len());
+            prop_assert!(rows.len() <= bytes.len());
         }
     }
 }

@@ -1,0 +1,72 @@
+//! The keys of some rows, each with its number.
+
+use crate::model::value::Key;
+use ahash::AHashMap;
+
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    keys: Vec<Key>,
+    /// Only when there are many: a message may name thousands of keys.
+    numbers: Option<Box<AHashMap<Key, u32>>>,
+}
+
+impl Dictionary {
+    /// Up to here a look at each is faster than a hash.
+    const FEW: usize = 24;
+
+    /// The number of a key, which is added if it is new.
+    pub fn number(&mut self, key: &Key) -> u32 {
+        match self.find(key) {
+            Some(number) => number,
+            None => self.add(key),
+        }
+    }
+
+    /// The same, with a guess: messages of one device name the same keys in the same order.
+    pub fn number_at(&mut self, guess: u32, key: &Key) -> u32 {
+        match self.keys.get(guess as usize) {
+            Some(held) if held == key => guess,
+            _ => self.number(key),
+        }
+    }
+
+    fn add(&mut self, key: &Key) -> u32 {
+        let number = self.keys.len() as u32;
+        self.keys.push(key.clone());
+        if let Some(numbers) = &mut self.numbers {
+            numbers.insert(key.clone(), number);
+        } else if self.keys.len() > Self::FEW {
+            let all = self.keys.iter().cloned().zip(0..);
+            self.numbers = Some(Box::new(all.collect()));
+        }
+        number
+    }
+
+    pub fn find(&self, key: &str) -> Option<u32> {
+        match &self.numbers {
+            Some(numbers) => numbers.get(key).copied(),
+            None => {
+                let at = self.keys.iter().position(|held| held == key)?;
+                Some(at as u32)
+            }
+        }
+    }
+
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl FromIterator<Key> for Dictionary {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        let mut dictionary = Self::default();
+        for key in keys {
+            dictionary.number(&key);
+        }
+        dictionary
+    }
+}

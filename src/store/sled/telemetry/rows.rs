@@ -1,0 +1,373 @@
+//! Rows of one device in flat memory: their keys written once, a stamp for each row, one list of
+//! cells, one text with all texts. No allocation belongs to a single row or value.
+//!
+//! ```text
+//!  stamps  ts, origin, end ──┐            texts: ends ──┐
+//!  cells   key, tag, bits ◀──┘            arena  ...  ◀─┘
+//!          bits: the number; of a text its place in `ends`
+//! ```
+
+use super::codec::{tag, DOUBLE, FALSE, JSON, LONG, TEXT};
+use super::dictionary::Dictionary;
+use crate::model::ids::Origin;
+use crate::model::value::{Key, Value, ValueRef};
+use crate::model::Millis;
+
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    pub keys: Dictionary,
+    stamps: Vec<Stamp>,
+    cells: Vec<Cell>,
+    texts: Texts,
+}
+
+/// When and whence a row came, and where its cells end.
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    ts: Millis,
+    origin: Origin,
+    end: usize,
+}
+
+/// A value under the number of its key. Its type is a tag of `codec`.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    pub key: u32,
+    pub tag: u8,
+    pub bits: u64,
+}
+
+/// Texts behind each other. Several cells may share one.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    arena: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub fn push(&mut self, text: &str) -> u64 {
+        self.arena.push_str(text);
+        self.ends.push(self.arena.len());
+        self.ends.len() as u64 - 1
+    }
+
+    pub fn get(&self, number: u64) -> Option<&str> {
+        let at = usize::try_from(number).ok()?;
+        let end = *self.ends.get(at)?;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        self.arena.get(start.copied().unwrap_or(0)..end)
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Adds all of another; returns what to add to its numbers.
+    fn append(&mut self, later: &Texts) -> u64 {
+        let (texts, bytes) = (self.ends.len() as u64, self.arena.len());
+        self.arena.push_str(&later.arena);
+        self.ends.extend(later.ends.iter().map(|end| bytes + end));
+        texts
+    }
+}
+
+/// A row as it is looked at.
+#[derive(Clone, Copy)]
+pub struct RowRef<'a> {
+    pub ts: Millis,
+    pub origin: Origin,
+    pub cells: &'a [Cell],
+    texts: &'a Texts,
+}
+
+impl<'a> RowRef<'a> {
+    /// Number in [`Rows::keys`] and value.
+    pub fn values(self) -> impl DoubleEndedIterator<Item = (u32, ValueRef<'a>)> {
+        let texts = self.texts;
+        let cells = self.cells.iter();
+        cells.map(move |cell| (cell.key, value(texts, cell)))
+    }
+}
+
+fn value<'a>(texts: &'a Texts, cell: &Cell) -> ValueRef<'a> {
+    // A number without a text cannot be: only `Rows` hands them out.
+    let text = || texts.get(cell.bits).unwrap_or_default();
+    match cell.tag {
+        LONG => ValueRef::Long(cell.bits as i64),
+        DOUBLE => ValueRef::Double(f64::from_bits(cell.bits)),
+        TEXT => ValueRef::Text(text()),
+        JSON => ValueRef::Json(text()),
+        tag => ValueRef::Bool(tag != FALSE),
+    }
+}
+
+fn is_text(tag: u8) -> bool {
+    tag == TEXT || tag == JSON
+}
+
+impl Rows {
+    /// No rows yet, of these keys.
+    pub fn of(keys: Dictionary) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.stamps.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.stamps.is_empty()
+    }
+
+    /// Times of the first and the last row.
+    pub fn ends(&self) -> Option<(Millis, Millis)> {
+        Some((self.stamps.first()?.ts, self.stamps.last()?.ts))
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = RowRef<'_>> + ExactSizeIterator {
+        (0..self.stamps.len()).map(|at| self.row(at))
+    }
+
+    /// `at` is below [`Rows::len`].
+    fn row(&self, at: usize) -> RowRef<'_> {
+        let stamp = &self.stamps[at];
+        RowRef {
+            ts: stamp.ts,
+            origin: stamp.origin,
+            cells: &self.cells[self.start(at)..stamp.end],
+            texts: &self.texts,
+        }
+    }
+
+    /// Where the cells of row `at` begin.
+    fn start(&self, at: usize) -> usize {
+        let before = at.checked_sub(1).and_then(|before| self.stamps.get(before));
+        before.map_or(0, |stamp| stamp.end)
+    }
+
+    pub fn value(&self, cell: &Cell) -> ValueRef<'_> {
+        value(&self.texts, cell)
+    }
+
+    /// Adds a value to the row under way, which [`Rows::end_row`] ends. `key` is a number in `keys`.
+    pub fn put(&mut self, key: u32, value: ValueRef<'_>) {
+        let bits = match value {
+            ValueRef::Bool(_) => 0,
+            ValueRef::Long(number) => number as u64,
+            ValueRef::Double(number) => number.to_bits(),
+            ValueRef::Text(text) | ValueRef::Json(text) => self.texts.push(text),
+        };
+        let tag = tag(value);
+        debug_assert!((key as usize) < self.keys.len());
+        self.cells.push(Cell { key, tag, bits });
+    }
+
+    pub fn end_row(&mut self, ts: Millis, origin: Origin) {
+        let end = self.cells.len();
+        self.stamps.push(Stamp { ts, origin, end });
+    }
+
+    /// Adds a row that arrived after all the others.
+    pub fn push(&mut self, ts: Millis, origin: Origin, values: &[(Key, Value)]) {
+        let mut guess = 0;
+        for (key, value) in values {
+            let number = self.keys.number_at(guess, key);
+            guess = number + 1;
+            self.put(number, value.as_ref());
+        }
+        self.end_row(ts, origin);
+    }
+
+    /// Adds rows that arrived after all of these.
+    pub fn append(&mut self, later: Rows) {
+        let theirs = later.keys.keys().iter();
+        let numbers: Vec<u32> = theirs.map(|key| self.keys.number(key)).collect();
+        let texts = self.texts.append(&later.texts);
+        let cells = self.cells.len();
+        let moved = later.cells.iter().map(|cell| Cell {
+            key: numbers[cell.key as usize],
+            bits: cell.bits + if is_text(cell.tag) { texts } else { 0 },
+            ..*cell
+        });
+        self.cells.extend(moved);
+        let moved = later.stamps.iter().map(|stamp| Stamp {
+            end: cells + stamp.end,
+            ..*stamp
+        });
+        self.stamps.extend(moved);
+    }
+
+    /// Sorts by time and origin and keeps one value for each (time, key): that of the highest
+    /// origin, among equals the last to arrive. Keys without a value are left out.
+    pub fn normalise(&mut self) {
+        if self.is_normal() {
+            return;
+        }
+        let mut order: Vec<u32> = (0..self.stamps.len() as u32).collect();
+        order.sort_by_key(|at| {
+            let stamp = &self.stamps[*at as usize];
+            (stamp.ts, stamp.origin)
+        });
+        let keep = self.winners(&order);
+        let old = std::mem::take(&mut self.cells);
+        let stamps = std::mem::take(&mut self.stamps);
+        self.cells.reserve(old.len());
+        for at in order {
+            let at = at as usize;
+            let start = at.checked_sub(1).map_or(0, |before| stamps[before].end);
+            let range = start..stamps[at].end;
+            let kept = old[range.clone()].iter().zip(&keep[range]);
+            let kept = kept.filter_map(|(cell, keep)| keep.then_some(*cell));
+            let before = self.cells.len();
+            self.cells.extend(kept);
+            if self.cells.len() > before {
+                self.end_row(stamps[at].ts, stamps[at].origin);
+            }
+        }
+        self.drop_unused_keys();
+    }
+
+    /// Whether nothing is to be done: times and, in each row, keys ascend, and each key is used.
+    fn is_normal(&self) -> bool {
+        let mut used = vec![false; self.keys.len()];
+        let (mut last, mut start) = (None, 0);
+        for stamp in &self.stamps {
+            if last.is_some_and(|last| stamp.ts <= last) || start == stamp.end {
+                return false;
+            }
+            let mut next = 0;
+            for cell in &self.cells[start..stamp.end] {
+                if cell.key < next {
+                    return false;
+                }
+                next = cell.key + 1;
+                used[cell.key as usize] = true;
+            }
+            (last, start) = (Some(stamp.ts), stamp.end);
+        }
+        used.iter().all(|used| *used)
+    }
+
+    /// For each cell whether it is the one of its time and key; `order` is that of the rows.
+    fn winners(&self, order: &[u32]) -> Vec<bool> {
+        let mut keep = vec![false; self.cells.len()];
+        // For each key the number of the last group of equal times that has it.
+        let mut seen = vec![0u32; self.keys.len()];
+        let mut group = 0u32;
+        let mut last = None;
+        for at in order.iter().rev() {
+            let at = *at as usize;
+            let stamp = &self.stamps[at];
+            if last != Some(stamp.ts) {
+                last = Some(stamp.ts);
+                group += 1;
+            }
+            // What stands behind wins.
+            for place in (self.start(at)..stamp.end).rev() {
+                let seen = &mut seen[self.cells[place].key as usize];
+                keep[place] = std::mem::replace(seen, group) != group;
+            }
+        }
+        keep
+    }
+
+    /// Keeps the values of (time, key number) that pass; whether any went. Rows may become empty,
+    /// which [`Rows::normalise`] mends.
+    pub fn retain(&mut self, mut keep: impl FnMut(Millis, u32) -> bool) -> bool {
+        let before = self.cells.len();
+        let (mut start, mut kept) = (0, 0);
+        for stamp in &mut self.stamps {
+            for at in start..stamp.end {
+                if keep(stamp.ts, self.cells[at].key) {
+                    self.cells[kept] = self.cells[at];
+                    kept += 1;
+                }
+            }
+            start = std::mem::replace(&mut stamp.end, kept);
+        }
+        self.cells.truncate(kept);
+        kept < before
+    }
+
+    /// Cuts in two halves by rows.
+    pub fn split(self) -> (Rows, Rows) {
+        let middle = self.len() / 2;
+        (self.part(0..middle), self.part(middle..self.len()))
+    }
+
+    fn part(&self, range: std::ops::Range<usize>) -> Rows {
+        let mut part = Rows::of(self.keys.clone());
+        let mut moved = vec![None; self.texts.len()];
+        for row in range.map(|at| self.row(at)) {
+            for cell in row.cells {
+                let mut cell = *cell;
+                if is_text(cell.tag) {
+                    let text = self.texts.get(cell.bits).unwrap_or_default();
+                    let place = &mut moved[cell.bits as usize];
+                    cell.bits = *place.get_or_insert_with(|| part.texts.push(text));
+                }
+                part.cells.push(cell);
+            }
+            part.end_row(row.ts, row.origin);
+        }
+        part.drop_unused_keys();
+        part
+    }
+
+    fn drop_unused_keys(&mut self) {
+        let mut used = vec![false; self.keys.len()];
+        self.cells.iter().for_each(|c| used[c.key as usize] = true);
+        if used.iter().all(|used| *used) {
+            return;
+        }
+        let old = std::mem::take(&mut self.keys);
+        let kept = old.keys().iter().zip(used);
+        let numbers: Vec<u32> = kept
+            .map(|(key, used)| if used { self.keys.number(key) } else { 0 })
+            .collect();
+        for cell in &mut self.cells {
+            cell.key = numbers[cell.key as usize];
+        }
+    }
+}
+
+/// Cells by key: what columns are made of.
+pub struct ByKey {
+    /// Where each key's cells end.
+    ends: Vec<usize>,
+    /// With the number of its row, ascending.
+    cells: Vec<(u32, Cell)>,
+}
+
+impl ByKey {
+    pub fn of(rows: &Rows) -> Self {
+        // First how many cells each key has, then where they begin; the filling moves that to
+        // where they end.
+        let mut ends = vec![0usize; rows.keys.len()];
+        rows.cells.iter().for_each(|c| ends[c.key as usize] += 1);
+        let mut sum = 0;
+        for place in &mut ends {
+            sum += std::mem::replace(place, sum);
+        }
+        let (key, tag, bits) = (0, 0, 0);
+        let mut cells = vec![(0, Cell { key, tag, bits }); rows.cells.len()];
+        for (at, row) in rows.iter().enumerate() {
+            for cell in row.cells {
+                let place = &mut ends[cell.key as usize];
+                cells[*place] = (at as u32, *cell);
+                *place += 1;
+            }
+        }
+        Self { ends, cells }
+    }
+
+    /// Cells of one key with their rows.
+    pub fn cells(&self, key: usize) -> &[(u32, Cell)] {
+        let start = key.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.cells[start..self.ends[key]]
+    }
+}
