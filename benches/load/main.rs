@@ -1,83 +1,67 @@
-//! Load on running servers: the platform beside its peers, in the same run, with the same generator.
+//! Load on running servers, and the store beside SQLite: what the project is measured by, in one
+//! table, with peers in the same run.
 //!
-//! `scripts/bench` builds everything and prints the table. The generator stays on one core; every
-//! acknowledgement is checked. Figures are medians of several runs, and ratios to a peer: machines
-//! are noisy, ratios less so.
+//! `scripts/bench` builds everything and starts this. The generator stays on one core; every
+//! acknowledgement is checked, and where points have times of their own they are counted
+//! afterwards. Figures are medians of several runs, and ratios to a peer: machines are noisy,
+//! ratios less so. Under `cargo test` everything runs once and small: does it still work?
 
-mod echo;
 mod generator;
+mod http;
+mod latencies;
+mod machine;
+mod meters;
+mod mqtt;
+mod outcome;
+mod parts;
+mod payload;
 mod peers;
+mod platform;
+mod process;
+mod rest;
+mod settings;
 mod table;
+mod verify;
 
-use generator::Load;
-use peers::{Echo, Mosquitto, Peer, Platform};
-use std::time::Duration;
+use settings::Settings;
+use std::time::Instant;
 use table::Table;
-
-const RUNS: usize = 5;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [mode, port] = arguments.as_slice() {
-        if mode == "echo" {
-            return echo::serve(port.parse().expect("a port"));
-        }
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["peer", "echo", port] => peers::echo::serve(port.parse().expect("a port")),
+        ["peer", "empty", port] => peers::empty::serve(port.parse().expect("a port")),
+        // Cargo's word for a measurement; without it this is `cargo test`.
+        words if words.contains(&"--bench") => bench(&Settings::from_environment()),
+        words if words.iter().all(|word| *word == "--nocapture") => smoke(),
+        // A filter, a `--list`: those mean other tests.
+        _ => {}
     }
-    let seconds = std::env::var("BENCH_SECONDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(3);
+}
+
+fn bench(settings: &Settings) {
     let mut table = Table::default();
-    for (connections, window) in loads() {
-        let load = Load {
-            connections,
-            window,
-            length: Duration::from_secs(seconds),
-        };
-        measure(&mut table, load);
-    }
+    run(settings, &mut table);
+    println!("{}\n", machine::line());
     table.print();
 }
 
-/// Connections and window; `BENCH_LOADS="100x1 1000x1"` measures these instead.
-fn loads() -> Vec<(usize, u16)> {
-    let Ok(wanted) = std::env::var("BENCH_LOADS") else {
-        return vec![(100, 20), (100, 1), (1000, 1)];
-    };
-    let load = |text: &str| {
-        let (connections, window) = text.split_once('x').expect("CONNECTIONSxWINDOW");
-        let connections = connections.parse().expect("a number of connections");
-        (connections, window.parse().expect("a window"))
-    };
-    wanted.split_whitespace().map(load).collect()
-}
-
-/// One row: the platform, the raw echo and (where installed) mosquitto take turns, run by run.
-fn measure(table: &mut Table, load: Load) {
-    let mut platform = Platform::start(load.connections);
-    // For profiles of the platform alone.
-    let alone = std::env::var_os("BENCH_ALONE").is_some();
-    let mut echo = (!alone).then(Echo::start);
-    let mut mosquitto = (!alone).then(Mosquitto::start).flatten();
-    let mut rates: [Vec<f64>; 3] = Default::default();
-    for _ in 0..RUNS {
-        rates[0].push(run(&mut platform, load));
-        if let Some(echo) = &mut echo {
-            rates[1].push(run(echo, load));
-        }
-        if let Some(mosquitto) = &mut mosquitto {
-            rates[2].push(run(mosquitto, load));
+fn run(settings: &Settings, table: &mut Table) {
+    for (name, measure) in parts::ALL {
+        if settings.wants(name) {
+            eprintln!("{name}:");
+            let begun = Instant::now();
+            measure(settings, table);
+            eprintln!("   ({:.0} s)", begun.elapsed().as_secs_f64());
         }
     }
-    let name = format!(
-        "MQTT QoS 1, {} connections, window {}",
-        load.connections, load.window
-    );
-    table.row(&name, &rates);
 }
 
-/// Messages acknowledged per second, once warmed up.
-fn run(peer: &mut impl Peer, load: Load) -> f64 {
-    let counted = generator::run(peer.address(), &peer.users(load.connections), load);
-    counted.acknowledged as f64 / counted.elapsed.as_secs_f64()
+/// Most parts once and small; acknowledgements and counts are asserted on the way.
+fn smoke() {
+    let mut table = Table::default();
+    run(&Settings::smoke(), &mut table);
+    assert!(table.figures() >= 15, "a part gave no figure");
 }
