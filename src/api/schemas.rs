@@ -167,6 +167,7 @@ fn sample_profile() -> Profile {
         default: true,
         options: ProfileOptions::default(),
         version: 1,
+        retention: None,
     }
 }
 

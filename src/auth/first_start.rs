@@ -98,6 +98,7 @@ async fn default_profile(
         default: false,
         options: ProfileOptions::default(),
         version: 0,
+        retention: None,
     });
     profile.default = true;
     profile.version += 1;

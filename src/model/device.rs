@@ -31,6 +31,36 @@ pub struct Profile {
     pub default: bool,
     pub options: ProfileOptions,
     pub version: u64,
+    /// Seconds that points of its devices are kept; 0 = for ever, `None` = as `store.retention`
+    /// says.
+    pub retention: Option<u64>,
+}
+
+/// A profile as journals and tables of the first format hold it: without `retention`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileV1 {
+    pub id: ProfileId,
+    pub created: Millis,
+    pub name: String,
+    pub description: Option<String>,
+    pub default: bool,
+    pub options: ProfileOptions,
+    pub version: u64,
+}
+
+impl From<ProfileV1> for Profile {
+    fn from(old: ProfileV1) -> Self {
+        Self {
+            id: old.id,
+            created: old.created,
+            name: old.name,
+            description: old.description,
+            default: old.default,
+            options: old.options,
+            version: old.version,
+            retention: None,
+        }
+    }
 }
 
 /// Behaviour that a profile switches.

@@ -5,8 +5,8 @@
 
 use crate::model::attributes::{Revision, Scope};
 use crate::model::credentials::Credentials;
-use crate::model::device::{Device, Profile};
-use crate::model::ids::{DeviceId, Origin, Partition, RpcId};
+use crate::model::device::{Device, Profile, ProfileV1};
+use crate::model::ids::{DeviceId, Origin, Partition, ProfileId, RpcId};
 use crate::model::operator::{Operator, RevokedSession};
 use crate::model::rpc::RpcRecord;
 use crate::model::session::StoredSession;
@@ -77,7 +77,8 @@ pub enum Change {
     /// Creates or replaces a device's credentials together with their look-up index: the old
     /// look-up text and the old id are free then.
     CredentialsPut(Credentials),
-    ProfilePut(Profile),
+    /// What is written now is `ProfilePut`.
+    ProfilePutV1(ProfileV1),
     RpcPut(RpcRecord),
     RpcDelete {
         device: DeviceId,
@@ -107,6 +108,19 @@ pub enum Change {
     PollCursor {
         device: DeviceId,
         acknowledged: Revision,
+    },
+    /// All points of the device with a time before `before` are gone, whatever their key. Latest
+    /// values stay, and with them their keys.
+    TelemetryExpire {
+        device: DeviceId,
+        before: Millis,
+    },
+    ProfilePut(Profile),
+    /// Nothing of its devices changes: whoever writes this has seen that there are none.
+    ProfileDelete(ProfileId),
+    /// Forgets the revocations whose `until` is before `before`.
+    RevocationsExpire {
+        before: Millis,
     },
 }
 

@@ -123,6 +123,7 @@ impl Inner {
             default: false,
             options: ProfileOptions::default(),
             version: 0,
+            retention: None,
         }
     }
 }

@@ -91,6 +91,7 @@ fn profile() -> Profile {
         default: true,
         options: ProfileOptions::default(),
         version: 1,
+        retention: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::credentials::token;
 use super::rpc::record;
 use super::{both_lives, long, named, telemetry, Bench};
 use crate::model::attributes::Scope;
-use crate::model::device::{Device, Profile, ProfileOptions};
+use crate::model::device::{Device, Profile, ProfileOptions, ProfileV1};
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::model::query::{PageRequest, SortBy};
 use crate::model::rpc::RpcState;
@@ -376,6 +376,7 @@ pub(super) fn profile(id: ProfileId, name: &str) -> Profile {
         default: false,
         options: ProfileOptions::default(),
         version: 1,
+        retention: None,
     }
 }
 
@@ -401,5 +402,37 @@ pub(crate) async fn profiles_are_created_replaced_and_listed(bench: Bench) {
         let mut all = bench.store.profiles().await.unwrap();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         assert_eq!(all, [first.clone(), second.clone()]);
+    });
+}
+
+pub(crate) async fn a_profile_of_the_first_form_is_kept_and_a_deleted_one_is_gone(bench: Bench) {
+    let mut kept = profile(ProfileId::new(), "kept");
+    kept.retention = Some(86_400);
+    let old = profile(ProfileId::new(), "old");
+    let gone = profile(ProfileId::new(), "gone");
+    let first_form = ProfileV1 {
+        id: old.id,
+        created: old.created,
+        name: old.name.clone(),
+        description: old.description.clone(),
+        default: old.default,
+        options: old.options,
+        version: old.version,
+    };
+    bench
+        .system_change(vec![
+            Change::ProfilePut(kept.clone()),
+            Change::ProfilePutV1(first_form),
+            Change::ProfilePut(gone.clone()),
+        ])
+        .await;
+    let delete = |id| vec![Change::ProfileDelete(id)];
+    bench.system_change(delete(gone.id)).await;
+    bench.system_change(delete(ProfileId::new())).await;
+    both_lives!(bench, {
+        assert_eq!(bench.store.profile(kept.id).await, Ok(Some(kept.clone())));
+        assert_eq!(bench.store.profile(old.id).await, Ok(Some(old.clone())));
+        assert_eq!(bench.store.profile(gone.id).await, Ok(None));
+        assert_eq!(bench.store.profiles().await.unwrap().len(), 2);
     });
 }

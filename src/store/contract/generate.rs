@@ -52,6 +52,7 @@ fn device_batch(n: u128) -> impl Strategy<Value = Batch> {
     let changes = prop_oneof![
         8 => telemetry(n),
         3 => telemetry_delete(n),
+        2 => telemetry_expire(n),
         4 => attributes(n),
         3 => device_and_credentials(n),
         3 => rpcs(n),
@@ -103,6 +104,13 @@ fn telemetry(n: u128) -> impl Strategy<Value = Change> {
         device: device(n),
         origin,
         rows,
+    })
+}
+
+fn telemetry_expire(n: u128) -> impl Strategy<Value = Change> {
+    ts().prop_map(move |before| Change::TelemetryExpire {
+        device: device(n),
+        before,
     })
 }
 
@@ -211,8 +219,12 @@ fn session(n: u128) -> impl Strategy<Value = Change> {
 fn system_batch() -> impl Strategy<Value = Batch> {
     let change = prop_oneof![
         (0..SLOTS, 0..SLOTS).prop_map(|(slot, name)| {
-            Change::ProfilePut(profile(ProfileId(slot_id(9, slot)), &name_of(slot, name)))
+            let mut profile = profile(ProfileId(slot_id(9, slot)), &name_of(slot, name));
+            profile.retention = (name > 0).then_some(name as u64);
+            Change::ProfilePut(profile)
         }),
+        (0..SLOTS).prop_map(|slot| Change::ProfileDelete(ProfileId(slot_id(9, slot)))),
+        (0..9i64).prop_map(|before| Change::RevocationsExpire { before }),
         (0..SLOTS, 0..SLOTS).prop_map(|(slot, name)| Change::OperatorPut(Operator {
             id: OperatorId(slot_id(9, slot)),
             created: 1,

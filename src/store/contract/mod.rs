@@ -8,6 +8,7 @@ pub(crate) mod attributes;
 pub(crate) mod credentials;
 pub(crate) mod deletes;
 pub(crate) mod devices;
+pub(crate) mod expiry;
 mod generate;
 mod histories;
 pub(crate) mod log;
@@ -245,6 +246,17 @@ macro_rules! contract_suite {
                 text_search_ignores_case_in_name_and_label,
                 the_ids_of_a_list_are_those_of_its_pages,
                 profiles_are_created_replaced_and_listed,
+                a_profile_of_the_first_form_is_kept_and_a_deleted_one_is_gone,
+            ],
+            expiry: [
+                expiry_takes_every_point_before_its_time_and_no_other,
+                latest_values_and_their_keys_outlive_their_points,
+                a_key_without_latest_goes_with_its_last_point,
+                expiry_of_nothing_changes_nothing,
+                an_expired_time_may_be_written_again,
+                expiry_spans_many_commits_and_lives_and_late_points,
+                a_batch_may_expire_between_its_own_points,
+                the_ends_of_time_are_times_too,
             ],
             log: [
                 sequences_grow_and_never_repeat_over_restarts,
@@ -273,6 +285,7 @@ macro_rules! contract_suite {
                 a_renamed_operator_frees_the_old_name,
                 system_values_are_kept_and_replaced,
                 revocations_stand_until_their_time_and_are_never_shortened,
+                forgotten_revocations_are_gone_and_the_others_stand,
             ],
             rpc: [
                 an_rpc_is_found_by_id_and_replaced_as_it_proceeds,

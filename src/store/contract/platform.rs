@@ -191,3 +191,22 @@ pub(crate) async fn revocations_stand_until_their_time_and_are_never_shortened(b
         }
     });
 }
+
+pub(crate) async fn forgotten_revocations_are_gone_and_the_others_stand(bench: Bench) {
+    let revoke = |session: &str, until| {
+        let session = session.to_owned();
+        Change::SessionRevoked(RevokedSession { session, until })
+    };
+    bench
+        .system_change(vec![revoke("a", 99), revoke("b", 100), revoke("c", 300)])
+        .await;
+    bench
+        .system_change(vec![Change::RevocationsExpire { before: 100 }])
+        .await;
+    both_lives!(bench, {
+        let mut found = bench.store.revoked_sessions(0).await.unwrap();
+        found.sort_by(|a, b| a.session.cmp(&b.session));
+        let found: Vec<_> = found.iter().map(|row| row.session.as_str()).collect();
+        assert_eq!(found, ["b", "c"]);
+    });
+}

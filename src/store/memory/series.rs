@@ -64,6 +64,13 @@ impl Series {
         }
     }
 
+    pub fn expire(&mut self, before: Millis) {
+        for series in self.points.values_mut() {
+            series.retain(|ts, _| *ts >= before);
+        }
+        self.points.retain(|_, series| !series.is_empty());
+    }
+
     fn rewrite_latest(&mut self, key: &Key) {
         let newest = self.points.get(key).and_then(BTreeMap::last_key_value);
         if let Some((ts, (origin, value))) = newest {

@@ -51,6 +51,11 @@ impl Tables {
                     series.delete(keys, selection);
                 }
             }
+            Change::TelemetryExpire { device, before } => {
+                if let Some(series) = self.series.get_mut(device) {
+                    series.expire(*before);
+                }
+            }
             Change::AttributesPut {
                 device,
                 scope,
@@ -70,8 +75,14 @@ impl Tables {
             Change::DevicePut(device) => self.put_device(device),
             Change::DeviceDelete(device) => self.delete_device(*device),
             Change::CredentialsPut(credentials) => self.put_credentials(credentials),
+            Change::ProfilePutV1(old) => {
+                self.profiles.insert(old.id, old.clone().into());
+            }
             Change::ProfilePut(profile) => {
                 self.profiles.insert(profile.id, profile.clone());
+            }
+            Change::ProfileDelete(profile) => {
+                self.profiles.remove(profile);
             }
             Change::RpcPut(record) => {
                 self.rpcs.insert(record.order.id, record.clone());
@@ -106,6 +117,9 @@ impl Tables {
                     .entry(revoked.session.clone())
                     .or_insert(revoked.until);
                 *until = (*until).max(revoked.until);
+            }
+            Change::RevocationsExpire { before } => {
+                self.revoked.retain(|_, until| *until >= *before);
             }
         }
     }

@@ -276,7 +276,9 @@ impl Step<'_> {
         let deletes = |change: &Change| {
             matches!(
                 change,
-                Change::TelemetryDelete { .. } | Change::DeviceDelete(_)
+                Change::TelemetryDelete { .. }
+                    | Change::TelemetryExpire { .. }
+                    | Change::DeviceDelete(_)
             )
         };
         if batch.changes.iter().any(deletes) {
@@ -394,6 +396,9 @@ fn points_at_once(
             keys,
             selection,
         } => delete::points(tx, *device, keys, selection, sequence),
+        Change::TelemetryExpire { device, before } => {
+            delete::expire(tx, *device, *before, sequence)
+        }
         Change::DeviceDelete(device) => delete::everything(tx, *device),
         _ => Ok(()),
     }
@@ -404,6 +409,7 @@ fn device_of(change: &Change) -> Option<DeviceId> {
     match change {
         Change::Telemetry { device, .. }
         | Change::TelemetryDelete { device, .. }
+        | Change::TelemetryExpire { device, .. }
         | Change::DeviceDelete(device) => Some(*device),
         _ => None,
     }

@@ -9,14 +9,30 @@ use serde::Serialize;
 pub const VERSION: u8 = 1;
 
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(value, vec![VERSION])
+    encode_as(VERSION, value)
+}
+
+/// For records whose form has changed.
+pub fn encode_as<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![version])
         .map_err(|e| StoreError::Io(format!("encoding a record: {e}")))
 }
 
 /// Errors: `Damaged`, naming the table by its tag and never the content.
 pub fn decode<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    decode_as(VERSION, table, bytes)
+}
+
+/// A record of this version and no other.
+pub fn decode_as<T: DeserializeOwned>(
+    wanted: u8,
+    table: &str,
+    bytes: &[u8],
+) -> Result<T, StoreError> {
     let decoded = match bytes.split_first() {
-        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|e| e.to_string()),
+        Some((version, rest)) if *version == wanted => {
+            postcard::from_bytes(rest).map_err(|e| e.to_string())
+        }
         Some((version, _)) => Err(format!("version {version} is unknown")),
         None => Err("it is empty".to_owned()),
     };

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod devices;
+pub mod profiles;
 mod rpcs;
 
 pub use attributes::{ScopeState, StoredAttribute};
@@ -10,13 +11,16 @@ pub use attributes::{ScopeState, StoredAttribute};
 use super::keys;
 use super::tx::Tx;
 use crate::model::operator::RevokedSession;
+use crate::model::Millis;
 use crate::store::batch::Change;
 use crate::store::error::StoreError;
 
 /// Applies everything of a change but its telemetry.
 pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
     match change {
-        Change::Telemetry { .. } | Change::TelemetryDelete { .. } => Ok(()),
+        Change::Telemetry { .. }
+        | Change::TelemetryDelete { .. }
+        | Change::TelemetryExpire { .. } => Ok(()),
         Change::AttributesPut {
             device,
             scope,
@@ -32,7 +36,12 @@ pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
         Change::DevicePut(device) => devices::put(tx, device),
         Change::DeviceDelete(device) => devices::delete(tx, *device),
         Change::CredentialsPut(credentials) => devices::put_credentials(tx, credentials),
-        Change::ProfilePut(profile) => tx.put_record(keys::profile(profile.id), profile),
+        Change::ProfilePutV1(old) => profiles::put(tx, &old.clone().into()),
+        Change::ProfilePut(profile) => profiles::put(tx, profile),
+        Change::ProfileDelete(profile) => {
+            tx.remove(keys::profile(*profile));
+            Ok(())
+        }
         Change::RpcPut(record) => rpcs::put(tx, record),
         Change::RpcDelete { rpc, .. } => rpcs::delete(tx, *rpc),
         Change::RpcIdsReserved { device, upto } => {
@@ -50,6 +59,7 @@ pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
         Change::OperatorPut(operator) => tx.put_record(keys::operator(operator.id), operator),
         Change::SystemPut { name, value } => tx.put_record(keys::system(name), value),
         Change::SessionRevoked(revoked) => revoke(tx, revoked),
+        Change::RevocationsExpire { before } => forget_revocations(tx, *before),
     }
 }
 
@@ -61,4 +71,15 @@ fn revoke(tx: &mut Tx<'_>, revoked: &RevokedSession) -> Result<(), StoreError> {
         return Ok(());
     }
     tx.put_record(key, revoked)
+}
+
+/// A damaged one stays, to be reported when it is read.
+fn forget_revocations(tx: &mut Tx<'_>, before: Millis) -> Result<(), StoreError> {
+    for key in tx.keys(&keys::all_revoked())? {
+        let held: Option<RevokedSession> = tx.record("revoked", &key)?;
+        if held.is_some_and(|held| held.until < before) {
+            tx.remove(key);
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Devices, credentials, profiles, one by one; lists stand in `device_lists`.
 
+use super::super::apply::profiles;
 use super::super::{keys, record, SledStore};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
@@ -59,11 +60,13 @@ impl DeviceStore for SledStore {
     }
 
     async fn profile(&self, id: ProfileId) -> Result<Option<Profile>> {
-        self.read("profile", &keys::profile(id))
+        let value = self.engine().table.get(&keys::profile(id))?;
+        value.map(|value| profiles::decode(&value)).transpose()
     }
 
     async fn profiles(&self) -> Result<Vec<Profile>> {
-        self.read_all("profile", &keys::profiles())
+        let rows = self.engine().table.scan(&keys::profiles());
+        rows.map(|row| profiles::decode(&row?.1)).collect()
     }
 }
 

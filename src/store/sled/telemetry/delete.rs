@@ -4,6 +4,7 @@
 use super::super::tx::Tx;
 use super::super::{keys, record};
 use super::block::{self, Block};
+use super::rows::Rows;
 use super::seal::range_of;
 use super::series::{BlockRange, Latest, SeriesState};
 use crate::model::ids::DeviceId;
@@ -78,9 +79,65 @@ fn thin(
         let named = named.get(key as usize).copied().unwrap_or(false);
         !(named && takes(ts))
     });
-    if !changed {
-        return Ok(());
+    if changed {
+        rewrite(tx, device, number, rows)?;
     }
+    Ok(())
+}
+
+/// `TelemetryExpire`, with `through` as the sequence of its batch: whole blocks go unread, only
+/// those that straddle `before` are written anew.
+pub fn expire(
+    tx: &mut Tx<'_>,
+    device: DeviceId,
+    before: Millis,
+    through: LogSequence,
+) -> Result<(), StoreError> {
+    for (number, range) in directory(tx, device)? {
+        if range.max < before {
+            tx.remove(keys::block(device, number));
+            tx.remove(keys::block_range(device, number));
+        } else if range.min < before {
+            let rows = load(tx, device, number)?.and_then(|block| block.rows());
+            let Some(mut rows) = rows else {
+                report(device, number);
+                continue;
+            };
+            rows.retain(|ts, _| ts >= before);
+            rewrite(tx, device, number, rows)?;
+        }
+    }
+    let mut state = SeriesState::in_tx(tx, device)?;
+    state.sealed = state.sealed.max(through);
+    state.open_block = None;
+    forget_empty_keys(tx, device, &mut state)?;
+    state.store(tx, device)
+}
+
+/// A key is known by its latest value or by its points; where the one was deleted before, the
+/// other may have gone now.
+fn forget_empty_keys(
+    tx: &Tx<'_>,
+    device: DeviceId,
+    state: &mut SeriesState,
+) -> Result<(), StoreError> {
+    let without = state.latest.iter().filter(|(_, latest)| latest.is_none());
+    let without: Vec<Key> = without.map(|(key, _)| key.clone()).collect();
+    for key in without {
+        if newest(tx, device, &key)?.is_none() {
+            state.latest.retain(|(held, _)| *held != key);
+        }
+    }
+    Ok(())
+}
+
+/// Puts what is left of a block in its place.
+fn rewrite(
+    tx: &mut Tx<'_>,
+    device: DeviceId,
+    number: u32,
+    mut rows: Rows,
+) -> Result<(), StoreError> {
     rows.normalise();
     match range_of(&rows) {
         Some(range) => {

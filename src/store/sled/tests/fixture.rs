@@ -52,6 +52,7 @@ fn profile() -> Profile {
             cast_numeric_strings: false,
         },
         version: 1,
+        retention: None,
     }
 }
 
