@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod extract;
 mod history;
+mod history_body;
 mod json;
 mod openapi;
 mod paging;

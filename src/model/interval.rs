@@ -249,4 +249,28 @@ mod tests {
             Ok(vec![range])
         );
     }
+
+    #[test]
+    fn days_that_begin_late_or_twice_begin_an_interval_once() {
+        // In 2018 Sao Paulo's clocks went from 23:59 on Saturday to 01:00 on Sunday.
+        let gap = ms("2018-11-01T00:00:00Z")..ms("2018-11-12T00:00:00Z");
+        assert_eq!(
+            ends(gap, &calendar(Unit::Week, "America/Sao_Paulo")),
+            [
+                "2018-11-04T03:00:00Z",
+                "2018-11-11T02:00:00Z",
+                "2018-11-12T00:00:00Z"
+            ]
+        );
+        // In 2020 Havana's Sunday, the first of November, had midnight twice.
+        let twice = ms("2020-10-30T00:00:00Z")..ms("2020-11-02T00:00:00Z");
+        assert_eq!(
+            ends(twice, &calendar(Unit::Month, "America/Havana")),
+            ["2020-11-01T04:00:00Z", "2020-11-02T00:00:00Z"]
+        );
+        // Between its two midnights it is November already.
+        let between = ms("2020-11-01T04:30:00Z")..ms("2020-11-01T05:30:00Z");
+        let step = calendar(Unit::Month, "America/Havana");
+        assert_eq!(cut(between.clone(), &step, 1), Ok(vec![between]));
+    }
 }

@@ -17,9 +17,11 @@ pub mod journal;
 pub mod memory;
 pub mod paging;
 pub mod sled;
+pub mod stream;
 pub mod traits;
 
 pub use batch::{Batch, Change};
 pub use config::Config;
 pub use error::StoreError;
+pub use stream::PointStream;
 pub use traits::*;

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::error::StoreError;
+use super::stream::PointStream;
 use crate::model::attributes::{Attribute, AttributeChanges, Revision, Scope};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
@@ -99,13 +100,31 @@ pub trait TimeseriesStore: Send + Sync {
     /// Latest point of each asked key that has one (all keys when `None`), by key.
     async fn latest(&self, device: DeviceId, keys: Option<&[Key]>) -> Result<Vec<(Key, Point)>>;
 
-    /// Points of one series, in the asked order, at most `limit`.
+    /// Points of one series, in the asked order, at most `limit`, chunk by chunk. What was committed
+    /// before the call is in it, each time once; what is committed later may be. Nobody waits for
+    /// its reader, however slow.
+    /// Errors: those of reading what comes first; the stream gives those of what comes later.
+    async fn stream(
+        &self,
+        device: DeviceId,
+        key: &str,
+        query: &HistoryQuery,
+    ) -> Result<Box<dyn PointStream>>;
+
+    /// The points of [`TimeseriesStore::stream`] in one piece: for a few.
     async fn history(
         &self,
         device: DeviceId,
         key: &str,
         query: &HistoryQuery,
-    ) -> Result<Vec<Point>>;
+    ) -> Result<Vec<Point>> {
+        let mut stream = self.stream(device, key, query).await?;
+        let mut points = Vec::new();
+        while let Some(mut chunk) = stream.next().await? {
+            points.append(&mut chunk);
+        }
+        Ok(points)
+    }
 
     /// One point an interval that holds at least one point; its `ts` is start + (end - start) / 2.
     /// `intervals` are ascending and do not overlap. Rules: `query::Aggregation`,

@@ -254,4 +254,34 @@ fn questions_that_cannot_be_answered_are_400() {
     }
     let most = "keys=t&startTs=0&endTs=700999&agg=AVG&interval=1000";
     assert_eq!(history(&api, &device, most), json!({}));
+    // Intervals below a second are counted as a second, and are what they are.
+    fill(&api, &device, 2);
+    let shortest = "keys=t&startTs=0&endTs=700999&agg=SUM&interval=1";
+    assert_eq!(times(&history(&api, &device, shortest), "t"), [0, 1_000]);
+    let longer = "values/timeseries?keys=t&startTs=0&endTs=701000&agg=SUM&interval=1";
+    assert_error(
+        &api.get(&api.plugin(&device, longer)),
+        400,
+        31,
+        "more than 700",
+    );
+    let ever = "values/timeseries?keys=t&startTs=-9223372036854775808&endTs=9223372036854775807";
+    for step in [
+        "interval=1000",
+        "interval=1",
+        "intervalType=WEEK&timeZone=UTC",
+    ] {
+        let query = format!("{ever}&agg=SUM&{step}");
+        assert_error(
+            &api.get(&api.plugin(&device, &query)),
+            400,
+            31,
+            "Number of intervals",
+        );
+    }
+    let whole = format!("{ever}&agg=SUM&interval=9223372036854775807");
+    assert_eq!(
+        times(&ok(api.get(&api.plugin(&device, &whole))), "t").len(),
+        1
+    );
 }

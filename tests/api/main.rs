@@ -17,4 +17,5 @@ mod login;
 mod openapi;
 mod profiles;
 mod rpc;
+mod streaming;
 mod telemetry;

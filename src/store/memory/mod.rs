@@ -4,6 +4,7 @@
 //! For tests it can fail commits and reads, hold commits back, and count them.
 
 mod attributes;
+mod pages;
 mod reads;
 mod series;
 mod tables;
@@ -38,6 +39,8 @@ struct Inner {
     writer: tokio::sync::Mutex<()>,
     held: watch::Sender<bool>,
     waiting: AtomicUsize,
+    open_streams: AtomicUsize,
+    chunks: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -69,6 +72,8 @@ impl MemoryStore {
                 writer: tokio::sync::Mutex::new(()),
                 held: watch::Sender::new(false),
                 waiting: AtomicUsize::new(0),
+                open_streams: AtomicUsize::new(0),
+                chunks: AtomicUsize::new(0),
             }),
         }
     }
@@ -111,6 +116,16 @@ impl MemoryStore {
     /// Commits that were called and have not returned.
     pub fn waiting_commits(&self) -> usize {
         self.inner.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Streams of points that are being read.
+    pub fn open_streams(&self) -> usize {
+        self.inner.open_streams.load(Ordering::SeqCst)
+    }
+
+    /// Chunks of points that streams have given.
+    pub fn chunks_streamed(&self) -> usize {
+        self.inner.chunks.load(Ordering::SeqCst)
     }
 
     fn read<T>(&self, answer: impl FnOnce(&Tables) -> T) -> Result<T, StoreError> {

@@ -1,18 +1,20 @@
 //! The oracle's answers: the read traits over [`Tables`](super::tables::Tables).
 
+use super::pages::Pages;
 use super::MemoryStore;
 use crate::model::attributes::{Attribute, AttributeChanges, Revision, Scope};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{CredentialsId, DeviceId, OperatorId, ProfileId, RpcId};
 use crate::model::operator::{Operator, RevokedSession};
-use crate::model::query::{Aggregation, HistoryQuery, Order, Page, PageRequest};
+use crate::model::query::{Aggregation, HistoryQuery, Page, PageRequest};
 use crate::model::rpc::{RpcRecord, RpcState};
 use crate::model::session::StoredSession;
 use crate::model::telemetry::Point;
 use crate::model::value::{Key, Value};
 use crate::model::Millis;
 use crate::store::error::StoreError;
+use crate::store::stream::PointStream;
 use crate::store::traits::{
     AttributeStore, DeviceStore, OperatorStore, RpcStore, SessionStore, TimeseriesStore,
 };
@@ -147,22 +149,19 @@ impl TimeseriesStore for MemoryStore {
         })
     }
 
-    async fn history(
+    async fn stream(
         &self,
         device: DeviceId,
         key: &str,
         query: &HistoryQuery,
-    ) -> Result<Vec<Point>> {
-        self.points(device, key, &query.range, |points| {
-            let point = |(ts, value): (Millis, &Value)| Point {
-                ts,
-                value: value.clone(),
-            };
-            match query.order {
-                Order::Ascending => points.take(query.limit).map(point).collect(),
-                Order::Descending => points.rev().take(query.limit).map(point).collect(),
-            }
-        })
+    ) -> Result<Box<dyn PointStream>> {
+        self.read(|_| ())?;
+        Ok(Box::new(Pages::new(
+            self,
+            device,
+            key.into(),
+            query.clone(),
+        )))
     }
 
     async fn aggregate(
@@ -183,7 +182,7 @@ impl TimeseriesStore for MemoryStore {
 
 impl MemoryStore {
     /// Hands the points of a series inside `range`, ascending, to `answer`.
-    fn points<T>(
+    pub(super) fn points<T>(
         &self,
         device: DeviceId,
         key: &str,

@@ -2,7 +2,7 @@
 
 use super::telemetry::head::Head;
 use super::telemetry::rows::Rows;
-use super::telemetry::walk::Arrived;
+use super::telemetry::runs::Dated;
 use crate::model::ids::{DeviceId, Origin, PARTITIONS};
 use crate::model::telemetry::Row;
 use crate::model::value::Key;
@@ -71,7 +71,7 @@ impl Heads {
         self.shard(device).read().get(&device).map(Head::rows)
     }
 
-    pub fn series(&self, device: DeviceId, key: &str) -> Arrived {
+    pub fn series(&self, device: DeviceId, key: &str) -> Vec<Dated> {
         let shard = self.shard(device).read();
         shard.get(&device).map_or_else(Vec::new, |h| h.series(key))
     }

@@ -20,6 +20,7 @@
 //!    p  'l'  device 16                                        -> poll cursor
 //!    p  's'  device 16                                        -> series state (sealed up to, latest)
 //!    p  'm'  device 16 | block 4                              -> block's time range (directory)
+//!    p  'M'  device 16 | width 1 | first time 8 | block 4      -> block's time range (from 'm', by time)
 //!    p  'b'  device 16 | block 4                              -> block
 //!  Partition 0 also holds what belongs to no device:
 //!    0  'F'  profile 16                                       -> Profile
@@ -37,6 +38,7 @@
 //!    80 'r'  rpc 16                                           -> device
 //!    80 'x'  expires 8 | rpc 16                               -> device (pending RPCs by due time)
 //!  0x81 'w'                                                   -> last applied sequence
+//!  0x81 'M'                                                   -> nothing (the tables 'M' are complete)
 //!  0x82 key | chunk 4                                         -> part of a value too long for one record
 //! ```
 
@@ -55,6 +57,9 @@ pub const INDEX: u8 = 0x80;
 pub const CHUNK: u8 = 0x82;
 /// Last sequence whose entity changes are in the tables.
 pub const APPLIED: &[u8] = &[0x81, b'w'];
+
+/// There once every block's range stands in `M` too: stores of the first version had none.
+pub const BY_TIME: &[u8] = &[0x81, b'M'];
 
 const SIGN: u64 = 1 << 63;
 
@@ -155,6 +160,45 @@ pub fn series(device: DeviceId) -> KeyBytes {
 pub fn block_range(device: DeviceId, block: u32) -> KeyBytes {
     join(&[&of_device(b'm', device), &block.to_be_bytes()])
 }
+
+/// Whether a key is that of a block's range, from [`block_range`].
+pub fn is_block_range(key: &[u8]) -> bool {
+    key.get(1) == Some(&b'm') && key.len() == BLOCK_RANGE && key.first() < Some(&PARTITIONS)
+}
+
+/// Length of [`block_range`]: a partition, a table, a device, a block.
+const BLOCK_RANGE: usize = 1 + 1 + 16 + 4;
+
+/// Prefixes of all block ranges, a partition each.
+pub fn all_block_ranges() -> impl Iterator<Item = [u8; 2]> {
+    (0..PARTITIONS).map(|partition| [partition, b'm'])
+}
+
+/// The place by time of the range that stands under the key `range`. A block of `width` w lasts
+/// less than 2^w ms.
+pub fn block_by_time(range: &[u8], width: u8, first: Millis) -> Option<KeyBytes> {
+    let (device, block) = range.split_last_chunk::<4>()?;
+    let device = device.get(2..)?;
+    let partition = range.first()?;
+    let head = [*partition, b'M'];
+    Some(join(&[&head, device, &[width], &time(first), block]))
+}
+
+/// Where the blocks of a device begin whose width is at least `width`, and of those of that width
+/// the ones that begin at or after `first`.
+pub fn blocks_from(device: DeviceId, width: u8, first: Millis) -> KeyBytes {
+    join(&[&of_device(b'M', device), &[width], &time(first)])
+}
+
+/// Width and number of a block in the order of time.
+pub fn width_and_block(key: &[u8]) -> Option<(u8, u32)> {
+    let width = *key.get(WIDTH)?;
+    key.last_chunk::<4>()
+        .map(|number| (width, u32::from_be_bytes(*number)))
+}
+
+/// Where the width stands in a key by time.
+const WIDTH: usize = 1 + 1 + 16;
 
 pub fn block(device: DeviceId, block: u32) -> KeyBytes {
     join(&[&of_device(b'b', device), &block.to_be_bytes()])

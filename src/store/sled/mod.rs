@@ -25,6 +25,7 @@ mod tests;
 use self::checkpoint::{Checkpointer, Parts};
 use self::directory::DataDirectory;
 use self::engine::Engine;
+use self::read::aside::Asides;
 use self::table::Table;
 use super::batch::Batch;
 use super::config::Config;
@@ -42,8 +43,8 @@ pub struct SledStore {
     // Stopped before the parts go.
     checkpointer: Arc<Checkpointer>,
     parts: Arc<Parts>,
-    /// Places of reads that take long.
-    asides: Arc<tokio::sync::Semaphore>,
+    /// Where reads that take long are done.
+    asides: Arc<Asides>,
     /// Set by tests: `close` only copies the directory here, as a kill would leave it.
     #[cfg(test)]
     killed_into: Option<std::path::PathBuf>,
@@ -57,6 +58,7 @@ impl SledStore {
         let (node, incarnation) = directory.identity;
         let db = directory.open_sled(config.cache.0)?;
         let table = Table::new((*db).clone());
+        telemetry::by_time::complete(&table)?;
         let engine = Engine::new(table, config.head_memory.bytes())?;
         let engine = Arc::new(engine.with_room(directory.room()?));
         let mut progress = engine.begin_replay();
@@ -93,7 +95,7 @@ impl SledStore {
         Ok(Self {
             checkpointer,
             parts,
-            asides: Arc::new(tokio::sync::Semaphore::new(read::aside::AT_ONCE)),
+            asides: Arc::new(Asides::start()?),
             #[cfg(test)]
             killed_into: None,
         })

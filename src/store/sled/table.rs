@@ -8,8 +8,11 @@
 //! ```
 
 use super::keys;
+use crate::model::ids::{Partition, PARTITIONS};
 use crate::store::error::StoreError;
 use sled::IVec;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 /// Longest value in one record: 16 of them and some keys stay below 128 KiB.
 pub const LONGEST: usize = 7 << 10;
@@ -31,11 +34,52 @@ pub(super) fn failed(error: sled::Error) -> StoreError {
 #[derive(Clone)]
 pub struct Table {
     pub(super) tree: sled::Tree,
+    moves: Arc<[Moves; PARTITIONS as usize]>,
+}
+
+/// How often blocks of a partition have begun to move, and have moved.
+#[derive(Default)]
+struct Moves {
+    begun: AtomicU64,
+    done: AtomicU64,
+}
+
+/// Blocks of these partitions are moved as long as this exists.
+pub struct Moving<'a> {
+    moves: Vec<&'a Moves>,
+}
+
+impl Drop for Moving<'_> {
+    fn drop(&mut self) {
+        for moves in &self.moves {
+            moves.done.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Table {
     pub fn new(tree: sled::Tree) -> Self {
-        Self { tree }
+        let moves = Arc::new(std::array::from_fn(|_| Moves::default()));
+        Self { tree, moves }
+    }
+
+    /// Says that blocks of these partitions are about to move.
+    pub fn moving(&self, partitions: Vec<u8>) -> Moving<'_> {
+        let moves = partitions.into_iter();
+        let moves: Vec<&Moves> = moves
+            .filter_map(|p| self.moves.get(usize::from(p)))
+            .collect();
+        for moves in &moves {
+            moves.begun.fetch_add(1, Ordering::SeqCst);
+        }
+        Moving { moves }
+    }
+
+    /// A number that changes whenever blocks of the partition move; `None` while they do.
+    pub fn moves(&self, partition: Partition) -> Option<u64> {
+        let moves = self.moves.get(usize::from(partition.0))?;
+        let done = moves.done.load(Ordering::SeqCst);
+        (moves.begun.load(Ordering::SeqCst) == done).then_some(done)
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {

@@ -2,6 +2,7 @@
 //! one sled batch with the applied sequence in it (design.md 7.6).
 
 use super::table::{failed, long_header, Bytes, Table, LONG, LONGEST};
+use super::telemetry::by_time;
 use super::{keys, record};
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
@@ -85,8 +86,13 @@ impl<'a> Tx<'a> {
             return Ok(());
         }
         let mut batch = sled::Batch::default();
+        let mut moves = Vec::new();
         for (key, value) in std::mem::take(&mut self.pending) {
             let old = self.table.tree.get(&key).map_err(failed)?;
+            if keys::is_block_range(&key) {
+                by_time::follow(&mut batch, &key, old.as_deref(), value.as_deref());
+                moves.extend(key.first().copied());
+            }
             let old_chunks = old.as_deref().and_then(long_header).map_or(0, |(n, _)| n);
             let new_chunks = match value {
                 Some(value) => put(&mut batch, key.clone(), value),
@@ -100,6 +106,8 @@ impl<'a> Tx<'a> {
             }
         }
         batch.insert(keys::APPLIED, record::encode(&applied)?);
+        moves.dedup();
+        let _moving = self.table.moving(moves);
         self.table.tree.apply_batch(batch).map_err(failed)
     }
 }

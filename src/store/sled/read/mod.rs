@@ -4,6 +4,8 @@ pub(super) mod aside;
 mod attributes;
 mod device_lists;
 mod devices;
+mod folding;
 mod operators;
+mod points;
 mod rpcs;
 mod timeseries;

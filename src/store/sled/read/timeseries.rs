@@ -1,20 +1,21 @@
 //! Keys, latest values, history and aggregates.
 
-use super::super::engine::Engine;
 use super::super::telemetry::series::{Latest, SeriesState};
 use super::super::telemetry::walk::Walk;
 use super::super::SledStore;
+use super::folding::Folding;
+use super::points::Points;
 use crate::model::ids::DeviceId;
-use crate::model::query::{Aggregation, HistoryQuery, Order};
+use crate::model::query::{Aggregation, HistoryQuery};
 use crate::model::telemetry::Point;
-use crate::model::value::{Key, Value};
+use crate::model::value::Key;
 use crate::model::Millis;
-use crate::store::aggregate::{self, Fold};
 use crate::store::error::StoreError;
+use crate::store::stream::PointStream;
 use crate::store::traits::TimeseriesStore;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -49,32 +50,16 @@ impl TimeseriesStore for SledStore {
         Ok(found.into_iter().collect())
     }
 
-    async fn history(
+    async fn stream(
         &self,
         device: DeviceId,
         key: &str,
         query: &HistoryQuery,
-    ) -> Result<Vec<Point>> {
-        let mut points = Vec::new();
-        if query.limit == 0 {
-            return Ok(points);
-        }
-        walk(
-            self.engine(),
-            device,
-            key,
-            query.order,
-            query.range.clone(),
-            |ts, value| {
-                points.push(Point { ts, value });
-                if points.len() < query.limit {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
-        Ok(points)
+    ) -> Result<Box<dyn PointStream>> {
+        let walk = Walk::new(device, key.into(), query.order, query.range.clone());
+        let engine = &self.parts.engine;
+        let points = Points::start(self.asides.clone(), engine, walk, query.limit);
+        Ok(Box::new(points))
     }
 
     async fn aggregate(
@@ -84,55 +69,11 @@ impl TimeseriesStore for SledStore {
         intervals: &[Range<Millis>],
         aggregation: Aggregation,
     ) -> Result<Vec<Point>> {
-        let (Some(first), Some(last)) = (intervals.first(), intervals.last()) else {
-            return Ok(Vec::new());
-        };
-        let whole = first.start..last.end;
-        let (key, intervals) = (key.to_owned(), intervals.to_vec());
-        // There may be millions of points in few intervals.
-        self.aside(move |engine| {
-            let mut folds = vec![Fold::new(aggregation); intervals.len()];
-            walk(
-                engine,
-                device,
-                &key,
-                Order::Ascending,
-                whole,
-                |ts, value| {
-                    let at = intervals.partition_point(|interval| interval.end <= ts);
-                    let inside = intervals.get(at).is_some_and(|one| one.contains(&ts));
-                    if let (true, Some(fold)) = (inside, folds.get_mut(at)) {
-                        fold.push(&value);
-                    }
-                    ControlFlow::Continue(())
-                },
-            )?;
-            let rows = intervals.iter().zip(folds).filter_map(|(interval, fold)| {
-                let ts = aggregate::middle(interval);
-                fold.finish().map(|value| Point { ts, value })
-            });
-            Ok(rows.collect())
-        })
-        .await
+        let mut folding = Folding::new(device, key.into(), intervals, aggregation);
+        while !folding.walk.is_done() {
+            // There may be millions of points in few intervals.
+            folding = self.aside(move |engine| folding.go_on(engine)).await?;
+        }
+        Ok(folding.finish())
     }
-}
-
-fn walk(
-    engine: &Engine,
-    device: DeviceId,
-    key: &str,
-    order: Order,
-    range: Range<Millis>,
-    visit: impl FnMut(Millis, Value) -> ControlFlow<()>,
-) -> Result<()> {
-    if range.start >= range.end {
-        return Ok(());
-    }
-    let walk = Walk {
-        table: &engine.table,
-        device,
-        key,
-        order,
-    };
-    walk.run(range, || engine.heads.series(device, key), visit)
 }

@@ -5,11 +5,13 @@
 //! batch as the blocks. So a replay knows exactly which changes of a device it has to take again.
 
 pub mod block;
+pub mod by_time;
 pub mod codec;
 pub mod delete;
 pub mod dictionary;
 pub mod head;
 pub mod rows;
+pub mod runs;
 pub mod seal;
 pub mod series;
 pub mod walk;

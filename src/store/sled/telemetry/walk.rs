@@ -1,152 +1,240 @@
-//! One series in the order of time: the head and the blocks merged, block by block.
+//! One series in the order of time: the head and the blocks merged, a stretch at a time, with rests
+//! in between as long as the reader likes.
 //!
 //! Blocks may overlap (late data). For one time the higher (origin, block number) wins; the head
 //! counts as the last block. What is sealed while we read is seen twice, never missed: the head is
-//! read first, and cleared only after its block can be seen.
+//! read first, and cleared only after its block can be seen. When a block that was listed is gone,
+//! its points have moved: the walk lists again from behind the last point it gave.
 
-use super::super::table::Table;
-use super::super::{keys, record};
+use super::super::engine::Engine;
+use super::super::keys;
 use super::block::Block;
+use super::by_time::{Listed, Listing, Wanted};
 use super::delete::report;
-use super::series::BlockRange;
-use crate::model::ids::{DeviceId, Origin};
+use super::runs::{normalise, place, Dated, Runs};
+use crate::model::ids::DeviceId;
 use crate::model::query::Order;
-use crate::model::value::Value;
+use crate::model::telemetry::Point;
+use crate::model::value::Key;
 use crate::model::Millis;
 use crate::store::error::StoreError;
-use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
+use std::collections::VecDeque;
+use std::ops::{Range, RangeInclusive};
 
-/// Points that came out of the head, as they arrived.
-pub type Arrived = Vec<(Millis, Origin, Value)>;
+/// Blocks that one stretch reads at most: one that finds few points must end too.
+const BLOCKS: usize = 64;
+/// See [`Walk::held`].
+const HELD: usize = 32 << 10;
+/// The head's number among the blocks.
+const HEAD: u32 = u32::MAX;
 
-type Buffer = BTreeMap<Millis, (Origin, u32, Value)>;
+type Result<T> = std::result::Result<T, StoreError>;
 
-pub struct Walk<'a> {
-    pub table: &'a Table,
-    pub device: DeviceId,
-    pub key: &'a str,
-    pub order: Order,
+pub struct Walk {
+    device: DeviceId,
+    key: Key,
+    order: Order,
+    /// Places (see `runs::place`) that are still to be read.
+    left: Option<RangeInclusive<i64>>,
+    pass: Option<Pass>,
+    /// A block that was listed and not there.
+    missed: Option<u32>,
+    /// Points of overlapping blocks that are held at once; what is beyond is read again later.
+    held: usize,
+}
+
+/// The head and the directory as they were found.
+struct Pass {
+    runs: Runs,
+    blocks: VecDeque<Listed>,
+    /// From here on nothing is known.
+    until: Option<i64>,
+}
+
+/// Points that were given, the time of a block that comes after them, and the block.
+pub type Whole<'a> = dyn FnMut(&mut Vec<Point>, RangeInclusive<Millis>, &Block) -> bool + 'a;
+
+impl Pass {
+    /// Whether all of the block is asked for, and nothing else has a point between its ends.
+    fn is_alone(&self, block: &Listed, left: &RangeInclusive<i64>) -> bool {
+        let behind = |at: Option<i64>| at.is_none_or(|at| block.last < at);
+        left.contains(&block.first)
+            && left.contains(&block.last)
+            && behind(self.runs.next())
+            && behind(self.blocks.front().map(|next| next.first))
+            && behind(self.until)
+    }
 }
 
 enum Step {
-    Done,
+    Full,
+    Loaded,
     /// A block was moved while we read: look again from behind the last point given.
     Again,
+    /// All that the pass knows has been given.
+    End,
 }
 
-impl Walk<'_> {
-    /// Gives the points of `range` in order until the visitor breaks. `head` is asked for the
-    /// head's points each time the blocks are listed.
-    pub fn run(
+impl Walk {
+    pub fn new(device: DeviceId, key: Key, order: Order, range: Range<Millis>) -> Self {
+        // Inclusive: in descending order the place of an end may be outside of i64.
+        let last = range.end.checked_sub(1);
+        let last = last.filter(|last| range.start <= *last);
+        let left = last.map(|last| {
+            let ends = (place(order, range.start), place(order, last));
+            ends.0.min(ends.1)..=ends.0.max(ends.1)
+        });
+        Self {
+            device,
+            key,
+            order,
+            left,
+            pass: None,
+            missed: None,
+            held: HELD,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn holding(self, held: usize) -> Self {
+        Self { held, ..self }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_done(&self) -> bool {
+        self.left.is_none()
+    }
+
+    /// Adds the next points, until `out` holds `most` or enough blocks have been read.
+    pub fn fill(&mut self, engine: &Engine, most: usize, out: &mut Vec<Point>) -> Result<()> {
+        self.fill_or(engine, most, out, &mut |_, _, _| false)
+    }
+
+    /// The same, but a block that stands alone is shown first: to `whole`, with the points before
+    /// it and its first and last time. If it takes the block, its points are not read.
+    pub fn fill_or(
+        &mut self,
+        engine: &Engine,
+        most: usize,
+        out: &mut Vec<Point>,
+        whole: &mut Whole<'_>,
+    ) -> Result<()> {
+        for _ in 0..BLOCKS {
+            let Some(left) = self.left.clone() else {
+                return Ok(());
+            };
+            let mut pass = match self.pass.take() {
+                Some(pass) => pass,
+                None => self.begin(engine, &left)?,
+            };
+            match self.step(engine, &mut pass, most, out, whole)? {
+                Step::Again => {}
+                Step::End => self.go_on(pass.until),
+                Step::Loaded => self.pass = Some(pass),
+                Step::Full => {
+                    self.pass = Some(pass);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is before this place is done with; without one, everything is.
+    fn go_on(&mut self, from: Option<i64>) {
+        let end = self.left.take().map(|left| *left.end());
+        let left = from.zip(end).map(|(from, end)| from..=end);
+        self.left = left.filter(|left| !left.is_empty());
+    }
+
+    fn begin(&self, engine: &Engine, left: &RangeInclusive<i64>) -> Result<Pass> {
+        let mut runs = Runs::new(self.order);
+        let mut head = engine.heads.series(self.device, &self.key);
+        head.retain(|point| left.contains(&place(self.order, point.0)));
+        normalise(&mut head);
+        runs.add(HEAD, head);
+        let wanted = Wanted {
+            table: &engine.table,
+            device: self.device,
+            order: self.order,
+            places: left.clone(),
+        };
+        let Listing { blocks, until } = wanted.list()?;
+        Ok(Pass {
+            runs,
+            blocks,
+            until,
+        })
+    }
+
+    /// Gives what no block that is still to be read can change, then reads the next block.
+    fn step(
+        &mut self,
+        engine: &Engine,
+        pass: &mut Pass,
+        most: usize,
+        out: &mut Vec<Point>,
+        whole: &mut Whole<'_>,
+    ) -> Result<Step> {
+        let given = out.len();
+        let next = pass.blocks.front().map(|block| block.first);
+        let bound = next.into_iter().chain(pass.until).min();
+        pass.runs.take(bound, most, out);
+        if let Some(last) = out.get(given..).and_then(<[Point]>::last) {
+            self.go_on(place(self.order, last.ts).checked_add(1));
+        }
+        if out.len() >= most {
+            return Ok(Step::Full);
+        }
+        let Some(left) = self.left.clone() else {
+            return Ok(Step::Loaded);
+        };
+        let block = pass.blocks.pop_front();
+        let known = |block: &Listed| pass.until.is_none_or(|until| block.first < until);
+        let Some(listed) = block.filter(known) else {
+            return Ok(Step::End);
+        };
+        let number = listed.number;
+        let bytes = engine.table.get(&keys::block(self.device, number))?;
+        if bytes.is_none() && self.missed.replace(number) != Some(number) {
+            return Ok(Step::Again);
+        }
+        let Some(block) = bytes.and_then(|bytes| Block::read(&bytes)) else {
+            report(self.device, number);
+            return Ok(Step::Loaded);
+        };
+        if pass.is_alone(&listed, &left) && whole(out, listed.times(self.order), &block) {
+            self.go_on(listed.last.checked_add(1));
+            return Ok(Step::Loaded);
+        }
+        match block.series(&self.key) {
+            Some(points) => self.hold(pass, number, points, &left),
+            None => report(self.device, number),
+        }
+        Ok(Step::Loaded)
+    }
+
+    fn hold(
         &self,
-        range: Range<Millis>,
-        head: impl Fn() -> Arrived,
-        mut visit: impl FnMut(Millis, Value) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        let mut range = range;
-        loop {
-            let mut given = None;
-            let step = self.pass(&range, head(), &mut |ts, value| {
-                given = Some(ts);
-                visit(ts, value)
-            })?;
-            match (step, given, self.order) {
-                (Step::Done, ..) => return Ok(()),
-                (Step::Again, Some(ts), Order::Ascending) => range.start = ts.saturating_add(1),
-                (Step::Again, Some(ts), Order::Descending) => range.end = ts,
-                (Step::Again, None, _) => {}
-            }
+        pass: &mut Pass,
+        number: u32,
+        mut points: Vec<Dated>,
+        left: &RangeInclusive<i64>,
+    ) {
+        normalise(&mut points);
+        let wanted = |point: &Dated| {
+            let at = place(self.order, point.0);
+            left.contains(&at) && pass.until.is_none_or(|until| at < until)
+        };
+        if !(points.first().is_none_or(wanted) && points.last().is_none_or(wanted)) {
+            points.retain(wanted);
         }
-    }
-
-    fn pass(
-        &self,
-        range: &Range<Millis>,
-        head: Arrived,
-        visit: &mut impl FnMut(Millis, Value) -> ControlFlow<()>,
-    ) -> Result<Step, StoreError> {
-        let mut buffer = Buffer::new();
-        let inside = head.into_iter().filter(|(ts, ..)| range.contains(ts));
-        inside.for_each(|point| keep(&mut buffer, u32::MAX, point));
-        for (number, block) in self.candidates(range)? {
-            if self.give(&mut buffer, Some(block), visit).is_break() {
-                return Ok(Step::Done);
-            }
-            let Some(bytes) = self.table.get(&keys::block(self.device, number))? else {
-                return Ok(Step::Again);
-            };
-            let series = Block::read(&bytes).and_then(|block| block.series(self.key));
-            let Some(series) = series else {
-                report(self.device, number);
-                continue;
-            };
-            let inside = series.into_iter().filter(|(ts, ..)| range.contains(ts));
-            inside.for_each(|point| keep(&mut buffer, number, point));
-        }
-        let _ = self.give(&mut buffer, None, visit);
-        Ok(Step::Done)
-    }
-
-    /// Blocks that overlap the range, in the order in which their points begin.
-    fn candidates(&self, range: &Range<Millis>) -> Result<Vec<(u32, BlockRange)>, StoreError> {
-        let mut found = Vec::new();
-        for row in self.table.scan(&keys::of_device(b'm', self.device)) {
-            let (key, value) = row?;
-            // A damaged entry is reported by `decode`.
-            let Ok(block) = record::decode::<BlockRange>("directory", &value) else {
-                continue;
-            };
-            let number = key.last_chunk::<4>().map(|n| u32::from_be_bytes(*n));
-            if block.min < range.end && range.start <= block.max {
-                found.extend(number.map(|number| (number, block)));
-            }
-        }
-        match self.order {
-            Order::Ascending => found.sort_by_key(|(_, block)| block.min),
-            Order::Descending => found.sort_by_key(|(_, block)| std::cmp::Reverse(block.max)),
-        }
-        Ok(found)
-    }
-
-    /// Gives what no block from `next` on can change.
-    fn give(
-        &self,
-        buffer: &mut Buffer,
-        next: Option<BlockRange>,
-        visit: &mut impl FnMut(Millis, Value) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        loop {
-            let entry = match self.order {
-                Order::Ascending => buffer.first_entry(),
-                Order::Descending => buffer.last_entry(),
-            };
-            let Some(entry) = entry else {
-                return ControlFlow::Continue(());
-            };
-            let settled = next.is_none_or(|next| match self.order {
-                Order::Ascending => *entry.key() < next.min,
-                Order::Descending => *entry.key() > next.max,
-            });
-            if !settled {
-                return ControlFlow::Continue(());
-            }
-            let (ts, (_, _, value)) = entry.remove_entry();
-            visit(ts, value)?;
-        }
-    }
-}
-
-fn keep(buffer: &mut Buffer, number: u32, point: (Millis, Origin, Value)) {
-    let (ts, origin, value) = point;
-    match buffer.entry(ts) {
-        std::collections::btree_map::Entry::Vacant(place) => {
-            place.insert((origin, number, value));
-        }
-        std::collections::btree_map::Entry::Occupied(mut held) => {
-            let (held_origin, held_number, _) = held.get();
-            if (origin, number) >= (*held_origin, *held_number) {
-                held.insert((origin, number, value));
+        pass.runs.add(number, points);
+        let mut held = pass.runs.len();
+        while held > self.held {
+            pass.until = pass.runs.halve().or(pass.until);
+            if std::mem::replace(&mut held, pass.runs.len()) == held {
+                return;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Tests of the durable engine: the contract on it in several moods, and what only it promises.
 
 mod blocks;
+mod by_time;
 mod churn;
 mod contract;
 mod fixture;
@@ -9,6 +10,9 @@ mod limits;
 mod measure;
 mod races;
 mod replaying;
+mod scans;
+mod streams;
+mod walks;
 
 use super::checkpoint::Parts;
 use super::SledStore;
