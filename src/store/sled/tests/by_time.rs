@@ -149,7 +149,7 @@ fn a_store_of_the_first_version_is_completed_once() {
         table.tree.insert(key, value.clone()).unwrap();
     }
     let find = || {
-        wanted(&table, device, Order::Ascending, 0..=10)
+        wanted(&table, device, Order::Ascending, 5..=10)
             .list()
             .unwrap()
     };
