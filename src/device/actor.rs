@@ -34,8 +34,8 @@ pub struct DeviceActor {
     device: DeviceId,
     life: Epoch,
     outside: Outside,
-    /// Taken by the first turn.
-    state: Option<State>,
+    /// Taken by the first turn. Boxed: it is gone as long as the actor lives.
+    state: Option<Box<State>>,
     /// `None` while a turn is under way.
     turn: Option<Box<Turn>>,
     inbox: VecDeque<Letter>,
@@ -56,7 +56,7 @@ impl DeviceActor {
             device,
             life,
             outside: seed.outside,
-            state: Some(state),
+            state: Some(Box::new(state)),
             turn: None,
             inbox: VecDeque::new(),
             timer: None,
@@ -71,8 +71,9 @@ impl DeviceActor {
         let Some(mut turn) = self.turn.take() else {
             return;
         };
-        let taken = self.inbox.len().min(LETTERS);
-        let letters: Vec<Letter> = self.inbox.drain(..taken).collect();
+        // All of it, if it may: an idle actor keeps no room for mail.
+        let rest = self.inbox.split_off(self.inbox.len().min(LETTERS));
+        let letters = std::mem::replace(&mut self.inbox, rest);
         let more = !self.inbox.is_empty();
         let work = async move {
             turn.run(letters).await;
@@ -127,20 +128,20 @@ impl Actor for DeviceActor {
 
     /// Loads what the store remembers; mail waits until that is done.
     fn started(&mut self, ctx: &mut Self::Context) {
-        let Some(mut state) = self.state.take() else {
+        let Some(state) = self.state.take() else {
             return;
         };
         let lines = Lines::new(self.device, ctx.address());
         let outside = self.outside.clone();
         let work = async move {
-            let loaded = load(&mut state, &outside.store, clock()).await;
-            let mut turn = Turn::new(state, lines, outside);
+            let mut turn = Box::new(Turn::new(*state, lines, outside));
+            let loaded = load(&mut turn.state, &turn.outside.store, clock()).await;
             turn.absent = match loaded {
                 Ok(true) => None,
                 Ok(false) => Some(None),
                 Err(error) => Some(Some(error.into())),
             };
-            Box::new(turn)
+            turn
         };
         ctx.spawn(work.into_actor(self).map(|turn, actor, ctx| {
             actor.turn = Some(turn);
@@ -165,5 +166,26 @@ impl Drop for DeviceActor {
         if std::thread::panicking() {
             self.outside.host.died(self.device, self.life);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+
+    /// What stays in memory for a device with an idle session, beside its map entries.
+    #[test]
+    fn an_idle_actor_is_small() {
+        let task = size_of::<actix::dev::ContextFut<DeviceActor, Context<DeviceActor>>>();
+        let (actor, turn) = (size_of::<DeviceActor>(), size_of::<Turn>());
+        let (state, session) = (
+            size_of::<State>(),
+            size_of::<super::super::state::Session>(),
+        );
+        println!("task {task} (actor {actor}), turn {turn} (state {state}), session {session}");
+        assert!(task <= 448, "{task} bytes");
+        assert!(turn <= 640, "{turn} bytes");
+        assert!(session <= 112, "{session} bytes");
     }
 }

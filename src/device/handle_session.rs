@@ -10,6 +10,7 @@ use crate::model::session::{StoredSession, Subscriptions, Transport};
 use crate::model::uplink::Outcome;
 use crate::model::Millis;
 use crate::store::Change;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ impl State {
             let Some(claim) = self.claims.pop_front() else {
                 return;
             };
+            if self.claims.is_empty() {
+                self.claims = VecDeque::new();
+            }
             self.admit_one(claim, now, fx);
         }
         let needed = (self.sessions.len() + self.claims.len()).saturating_sub(limit);
@@ -84,6 +88,10 @@ impl State {
         let acknowledged = resumed
             .as_ref()
             .map_or(self.shared_revision, |stored| stored.acknowledged);
+        if self.sessions.is_empty() {
+            // Most devices never have another.
+            self.sessions.reserve_exact(1);
+        }
         self.sessions.push(Session {
             id: claim.session,
             epoch,

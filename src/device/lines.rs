@@ -1,7 +1,9 @@
 //! The actor's open lines: who waits for what. The state knows them by their ids only.
 
 use super::actor::DeviceActor;
+use super::downlinks::DownlinkSender;
 use super::effects::Admission;
+use super::few::Few;
 use super::handle_rpc::Takers;
 use super::link::Link;
 use super::messages::{
@@ -11,9 +13,7 @@ use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::ids::{DeviceId, Epoch, RpcId, SessionId};
 use crate::model::reject::{Reason, Rejection};
 use actix::Addr;
-use std::collections::HashMap;
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Names the downlink that tells a session to end.
 const CLOSE_ID: u64 = u64::MAX;
@@ -22,16 +22,16 @@ const CLOSE_ID: u64 = u64::MAX;
 pub struct Caller {
     pub reply: oneshot::Sender<ConnectReply>,
     /// `None`: a single request.
-    pub downlinks: Option<mpsc::Sender<Box<Downlink>>>,
+    pub downlinks: Option<DownlinkSender>,
 }
 
 pub struct Lines {
     device: DeviceId,
     addr: Addr<DeviceActor>,
-    sessions: HashMap<Epoch, mpsc::Sender<Box<Downlink>>>,
-    callers: HashMap<SessionId, Caller>,
-    rpcs: HashMap<RpcId, oneshot::Sender<CallReply>>,
-    polls: HashMap<PollId, oneshot::Sender<PollReply>>,
+    sessions: Few<Epoch, DownlinkSender>,
+    callers: Few<SessionId, Caller>,
+    rpcs: Few<RpcId, oneshot::Sender<CallReply>>,
+    polls: Few<PollId, oneshot::Sender<PollReply>>,
 }
 
 impl Lines {
@@ -39,10 +39,10 @@ impl Lines {
         Self {
             device,
             addr,
-            sessions: HashMap::new(),
-            callers: HashMap::new(),
-            rpcs: HashMap::new(),
-            polls: HashMap::new(),
+            sessions: Few::default(),
+            callers: Few::default(),
+            rpcs: Few::default(),
+            polls: Few::default(),
         }
     }
 
@@ -73,7 +73,7 @@ impl Lines {
     }
 
     pub fn drop_gone_polls(&mut self) {
-        self.polls.retain(|_, reply| !reply.is_closed());
+        self.polls.retain(|reply| !reply.is_closed());
     }
 
     /// Hands the line to the caller. If he has gone, dropping the line ends the session.
@@ -111,7 +111,7 @@ impl Lines {
 
     /// The platform or the device ends: nobody waits for an RPC any longer.
     pub fn refuse_rpcs(&mut self, rejection: &Rejection) {
-        for (_, caller) in self.rpcs.drain() {
+        for caller in self.rpcs.take() {
             let _ = caller.send(Some(CommandReply::Refused(rejection.clone())));
         }
     }
@@ -122,19 +122,11 @@ impl Lines {
         }
     }
 
-    /// Tells a session to end. If its channel is full, it hears as soon as there is room.
-    pub fn tell_to_end(&self, epoch: Epoch, reason: Reason, patience: Duration) {
-        let Some(line) = self.sessions.get(&epoch) else {
-            return;
-        };
-        let Err(mpsc::error::TrySendError::Full(downlink)) = line.try_send(Box::new(close(reason)))
-        else {
-            return;
-        };
-        let line = line.clone();
-        actix::spawn(async move {
-            let _ = tokio::time::timeout(patience, line.send(downlink)).await;
-        });
+    /// Tells a session to end, behind what it has not taken yet.
+    pub fn tell_to_end(&self, epoch: Epoch, reason: Reason) {
+        if let Some(line) = self.sessions.get(&epoch) {
+            line.end_with(Box::new(close(reason)));
+        }
     }
 
     pub fn cut(&mut self, epoch: Epoch) {
@@ -152,7 +144,7 @@ fn close(reason: Reason) -> Downlink {
 impl Takers for Lines {
     fn session(&mut self, epoch: Epoch, downlink: Downlink) -> bool {
         let line = self.sessions.get(&epoch);
-        line.is_some_and(|line| line.try_send(Box::new(downlink)).is_ok())
+        line.is_some_and(|line| line.offer(Box::new(downlink)))
     }
 
     /// The poll's answer leaves; whether it was written comes back as mail.
@@ -176,8 +168,8 @@ impl Takers for Lines {
 impl Drop for Lines {
     /// Only an actor that died still has lines: its sessions must not outlive it.
     fn drop(&mut self) {
-        for line in self.sessions.values() {
-            let _ = line.try_send(Box::new(close(Reason::Internal)));
+        for line in self.sessions.take() {
+            line.end_with(Box::new(close(Reason::Internal)));
         }
     }
 }

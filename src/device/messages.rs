@@ -2,6 +2,7 @@
 //!
 //! The registry re-exports the words that its callers need (`registry::door`).
 
+use super::downlinks::DownlinkSender;
 use super::link::Link;
 use crate::model::attributes::Scope;
 use crate::model::downlink::Downlink;
@@ -16,7 +17,7 @@ use crate::store::batch::DeleteSelection;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, OwnedSemaphorePermit};
+use tokio::sync::{oneshot, OwnedSemaphorePermit};
 
 /// A long poll: waits for one event of a device (contract/http.md 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ pub struct SessionAsked {
     pub client_id: String,
     pub clean_start: bool,
     pub expiry: Duration,
-    pub downlinks: mpsc::Sender<Box<Downlink>>,
+    pub downlinks: DownlinkSender,
 }
 
 /// An accepted session or request. Dropping the link ends it.

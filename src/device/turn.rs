@@ -12,6 +12,7 @@ use crate::model::reject::Rejection;
 use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::store::SharedStore;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -60,7 +61,7 @@ impl Turn {
         }
     }
 
-    pub async fn run(&mut self, letters: Vec<Letter>) {
+    pub async fn run(&mut self, letters: VecDeque<Letter>) {
         self.leaving = false;
         let only_ticks = letters.iter().all(|l| matches!(l.mail, Mail::Tick));
         let mut group = Group::new();

@@ -11,7 +11,6 @@ use crate::model::session::Transport;
 use crate::model::Millis;
 use crate::store::{Batch, Change, StoreError};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// After a commit failed, what is due by itself waits this long.
 const HOLD_AFTER_FAILURE: Millis = 1_000;
@@ -140,9 +139,8 @@ impl Turn {
         for admission in fx.admitted {
             self.lines.admit(admission);
         }
-        let patience = Duration::from_millis(self.state.patience.unsigned_abs());
         for (epoch, reason) in fx.closes {
-            self.lines.tell_to_end(epoch, reason, patience);
+            self.lines.tell_to_end(epoch, reason);
         }
         for epoch in fx.ended {
             self.lines.cut(epoch);

@@ -3,12 +3,10 @@
 use super::handle::DeviceHandle;
 use crate::model::credentials::Presented;
 use crate::model::device::ProfileOptions;
-use crate::model::downlink::Downlink;
 use crate::model::ids::NodeId;
 use crate::model::session::{StoredSession, Transport};
 use std::net::IpAddr;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// A speaker at the door.
 #[derive(Debug)]
@@ -31,8 +29,7 @@ pub struct OpenSession {
     pub expiry: Duration,
     /// Bounded; the actor never waits for it: what does not fit stays pending in the actor and
     /// is offered again after the next `Uplink::Delivery`.
-    /// Boxed: a channel keeps room for 32 messages, and most sessions are idle.
-    pub downlinks: mpsc::Sender<Box<Downlink>>,
+    pub downlinks: DownlinkSender,
 }
 
 /// The door is open.
@@ -44,6 +41,7 @@ pub struct Connected {
     pub resumed: Option<StoredSession>,
 }
 
+pub use crate::device::downlinks::{downlink_line, DownlinkReceiver, DownlinkSender};
 pub use crate::device::messages::{Command, CommandReply, Poll, Polled};
 
 /// Every call to a device ends in one of these (design.md 7.2).

@@ -22,8 +22,8 @@ mod tests;
 
 pub use config::Config;
 pub use door::{
-    CallOutcome, Command, CommandReply, ConnectRequest, Connected, OpenSession, Poll, Polled,
-    Registry,
+    downlink_line, CallOutcome, Command, CommandReply, ConnectRequest, Connected, DownlinkReceiver,
+    DownlinkSender, OpenSession, Poll, Polled, Registry,
 };
 pub use events::{EventFilter, EventStream, Heard};
 pub use handle::{DeviceHandle, SessionEnd, Ticket};

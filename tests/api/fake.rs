@@ -7,17 +7,18 @@ use industryos_iot::model::downlink::{Downlink, DownlinkBody};
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::session::{Subscriptions, Transport};
 use industryos_iot::model::uplink::{DeliveryStep, Uplink};
-use industryos_iot::registry::{ConnectRequest, DeviceHandle, OpenSession};
+use industryos_iot::registry::{
+    downlink_line, ConnectRequest, DeviceHandle, DownlinkReceiver, OpenSession,
+};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
 /// A live session of a device.
 pub struct Fake {
     runtime: Runtime,
     handle: DeviceHandle,
-    downlinks: mpsc::Receiver<Box<Downlink>>,
+    downlinks: DownlinkReceiver,
 }
 
 impl Api {
@@ -27,7 +28,7 @@ impl Api {
             .enable_all()
             .build()
             .expect("runtime");
-        let (sender, downlinks) = mpsc::channel(16);
+        let (sender, downlinks) = downlink_line(16);
         let request = ConnectRequest {
             presented: Presented::Token(token.to_owned()),
             transport: Transport::Mqtt,

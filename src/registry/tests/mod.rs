@@ -35,7 +35,6 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// Long enough for a loaded machine; a test that waits so long fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -180,7 +179,7 @@ impl House {
         clean_start: bool,
         expiry: Duration,
     ) -> Result<Session, Rejection> {
-        let (sender, downlinks) = mpsc::channel(8);
+        let (sender, downlinks) = downlink_line(8);
         let request = ConnectRequest {
             presented: Presented::Token(name.into()),
             transport: Transport::Mqtt,
@@ -259,7 +258,7 @@ impl House {
 
 struct Session {
     connected: Connected,
-    downlinks: mpsc::Receiver<Box<Downlink>>,
+    downlinks: DownlinkReceiver,
 }
 
 impl Session {

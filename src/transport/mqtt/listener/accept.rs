@@ -6,6 +6,7 @@ use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
+use std::future::Future;
 use std::net::TcpListener as StdListener;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -68,16 +69,28 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: std::net::IpAddr, hand: 
 }
 
 /// One connection until it ends or moves; its failure is its own.
-async fn serve(connection: Connection) {
-    match AssertUnwindSafe(connection.run()).catch_unwind().await {
-        Ok(None) => {}
-        Ok(Some((moving, hand))) => {
-            hand.spawn_fn(move || {
-                if let Ok(connection) = moving.arrive() {
-                    actix_rt::spawn(serve(connection));
-                }
-            });
+///
+/// Not an `async fn`: that keeps its arguments twice.
+#[allow(clippy::manual_async_fn)]
+pub(super) fn serve(mut connection: Connection) -> impl Future<Output = ()> {
+    async move {
+        match AssertUnwindSafe(connection.run()).catch_unwind().await {
+            Ok(None) => {}
+            Ok(Some(hand)) => hand_over(connection, &hand),
+            Err(_) => tracing::error!("an MQTT connection failed; the others go on"),
         }
-        Err(_) => tracing::error!("an MQTT connection failed; the others go on"),
     }
+}
+
+/// It goes on in the thread of its device.
+fn hand_over(connection: Connection, hand: &ArbiterHandle) {
+    // `None`: the socket is gone, and with it everything.
+    let Some(moving) = connection.depart() else {
+        return;
+    };
+    hand.spawn_fn(move || {
+        if let Ok(connection) = moving.arrive() {
+            actix_rt::spawn(serve(connection));
+        }
+    });
 }

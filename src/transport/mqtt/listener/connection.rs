@@ -5,14 +5,15 @@
 
 use super::conversation::Conversation;
 use super::gate::Pass;
-use super::moving::Moving;
 use super::wait::Event;
 use super::{buffers, Shared};
 use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::registry::handle::SessionEnd;
-use crate::registry::{ConnectRequest, DeviceHandle, OpenSession, Ticket};
+use crate::registry::{
+    downlink_line, ConnectRequest, DeviceHandle, DownlinkReceiver, OpenSession, Ticket,
+};
 use crate::transport::mqtt::codec::Packet;
 use crate::transport::mqtt::session::{ConnectAs, Effects, Granted, Input};
 use actix_rt::ArbiterHandle;
@@ -24,9 +25,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// What happens once in a connection's life, and is awaited.
+enum Rare {
+    Connect(Box<ConnectAs>),
+    /// The session has ended.
+    End(SessionEnd),
+}
 
 /// How long the client may take to read our last words.
 const LINGER: Duration = Duration::from_secs(1);
@@ -43,7 +50,7 @@ pub(super) struct Connection {
     pub(super) write_by: Option<Duration>,
     pub(super) handle: Option<DeviceHandle>,
     pub(super) tickets: VecDeque<Ticket>,
-    pub(super) downlinks: Option<mpsc::Receiver<Box<Downlink>>>,
+    pub(super) downlinks: Option<DownlinkReceiver>,
     pub(super) timer: Pin<Box<Sleep>>,
     pub(super) stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// The device's thread, when it is another one than this.
@@ -72,18 +79,48 @@ impl Connection {
         }
     }
 
-    /// Until the end (`None`), or until the device is known that it moves to.
-    pub async fn run(mut self) -> Option<(Moving, ArbiterHandle)> {
+    /// Until the end (`None`), or until its device is known: the thread that it moves to.
+    ///
+    /// Idle connections are many, so this future holds next to nothing: what is rarely awaited is
+    /// boxed, and what is dealt with at once happens in functions that await nothing.
+    pub async fn run(&mut self) -> Option<ArbiterHandle> {
         loop {
             let event = poll_fn(|cx| self.poll_event(cx)).await;
-            let mut fx = Effects::default();
-            self.take(event, &mut fx);
-            if let Some(end) = self.carry_out(fx).await {
-                Box::pin(self.finish(end)).await;
+            let Some(rare) = self.deal_with(event) else {
+                continue;
+            };
+            if Box::pin(self.rarely(rare)).await {
                 return None;
             }
             if let Some(home) = self.home.take() {
-                return self.depart().map(|moving| (moving, home));
+                return Some(home);
+            }
+        }
+    }
+
+    fn deal_with(&mut self, event: Event) -> Option<Rare> {
+        let mut fx = Effects::default();
+        self.take(event, &mut fx);
+        self.carry_out(fx)
+    }
+
+    /// True: the connection has ended.
+    async fn rarely(&mut self, mut rare: Rare) -> bool {
+        loop {
+            let request = match rare {
+                Rare::Connect(request) => request,
+                Rare::End(end) => {
+                    self.finish(end).await;
+                    return true;
+                }
+            };
+            let answer = self.connect(*request).await;
+            let mut fx = Effects::default();
+            self.talk.handle(answer, &mut fx);
+            self.packets_that_waited(&mut fx);
+            match self.carry_out(fx) {
+                Some(next) => rare = next,
+                None => return false,
             }
         }
     }
@@ -109,10 +146,7 @@ impl Connection {
 
     fn more_downlinks(&mut self, fx: &mut Effects) {
         while fx.close.is_none() && self.talk.session.takes_downlinks() {
-            let next = self
-                .downlinks
-                .as_mut()
-                .and_then(|line| line.try_recv().ok());
+            let next = self.downlinks.as_mut().and_then(DownlinkReceiver::try_recv);
             let Some(downlink) = next else {
                 return;
             };
@@ -136,7 +170,7 @@ impl Connection {
             return;
         };
         let mut reason = Reason::Internal;
-        while let Ok(downlink) = line.try_recv() {
+        while let Some(downlink) = line.try_recv() {
             if let DownlinkBody::Close(told) = downlink.body {
                 reason = told;
             }
@@ -156,8 +190,8 @@ impl Connection {
         }
     }
 
-    /// Submits, connects, writes, until nothing is left to do. `Some`: the session has ended.
-    async fn carry_out(&mut self, mut fx: Effects) -> Option<SessionEnd> {
+    /// Submits and writes, until nothing is left to do or something has to be awaited.
+    fn carry_out(&mut self, mut fx: Effects) -> Option<Rare> {
         loop {
             if let Some(rejection) = fx.stranger.take() {
                 self.refuse_stranger(&rejection);
@@ -166,15 +200,15 @@ impl Connection {
             if let Err(reason) = self.write(std::mem::take(&mut fx.send)) {
                 self.talk.handle(Input::Gone(reason), &mut fx);
                 self.submit(&mut fx);
-                return Some(fx.close.take().unwrap_or_default());
+                return Some(Rare::End(fx.close.take().unwrap_or_default()));
             }
-            if fx.close.is_some() {
-                return fx.close;
+            if let Some(end) = fx.close {
+                return Some(Rare::End(end));
             }
-            if let Some(request) = fx.connect.take() {
-                let answer = Box::pin(self.connect(*request)).await;
-                self.talk.handle(answer, &mut fx);
-            } else if self.output.is_empty() {
+            if let Some(request) = fx.connect {
+                return Some(Rare::Connect(request));
+            }
+            if self.output.is_empty() {
                 self.talk.handle(Input::Written, &mut fx);
             }
             self.packets_that_waited(&mut fx);
@@ -235,7 +269,7 @@ impl Connection {
             return Input::Refused(rejection);
         }
         let room = usize::from(self.talk.shared.settings.inflight_window);
-        let (sender, receiver) = mpsc::channel(room);
+        let (sender, receiver) = downlink_line(room);
         let request = ConnectRequest {
             presented: request.presented,
             transport: Transport::Mqtt,
@@ -270,7 +304,7 @@ impl Connection {
     }
 
     /// The device learns of the end at once; the client may take a moment to read our last words.
-    async fn finish(mut self, end: SessionEnd) {
+    async fn finish(&mut self, end: SessionEnd) {
         let handle = self.handle.take();
         // A device actor that waits for this end must not find a full line.
         self.downlinks = None;
@@ -279,14 +313,15 @@ impl Connection {
                 handle.close(end).await;
             }
         };
-        let linger = tokio::time::timeout(LINGER, last_words(self.stream, self.output));
+        let rest = std::mem::take(&mut self.output);
+        let linger = tokio::time::timeout(LINGER, last_words(&mut self.stream, rest));
         let _ = futures_util::join!(told, linger);
     }
 }
 
 /// Writes the rest, closes our half and reads what still comes: a reset, which unread bytes would
 /// cause, could destroy the last packets on their way.
-async fn last_words(mut stream: TcpStream, rest: BytesMut) {
+async fn last_words(stream: &mut TcpStream, rest: BytesMut) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     if stream.write_all(&rest).await.is_err() || stream.shutdown().await.is_err() {
         return;
@@ -312,22 +347,20 @@ fn close(reason: Reason) -> Input {
 
 #[cfg(test)]
 mod tests {
+    use super::super::accept::serve;
     use super::*;
 
-    fn size_of_future<F, R>(_: F) -> usize
-    where
-        F: FnOnce(Connection) -> R,
-    {
+    fn size_of_result<R>(_: impl FnOnce(Connection) -> R) -> usize {
         std::mem::size_of::<R>()
     }
 
     #[test]
     fn an_idle_connection_is_small() {
         let itself = std::mem::size_of::<Connection>();
-        let task = size_of_future(Connection::run);
+        let task = size_of_result(serve);
         println!("connection {itself}, task {task} bytes");
-        assert!(itself <= 512, "{itself} bytes");
-        assert!(task <= 1536, "{task} bytes");
+        assert!(itself <= 448, "{itself} bytes");
+        assert!(task <= itself + 64, "{task} bytes");
         assert!(std::mem::size_of::<Downlink>() <= 80);
     }
 }

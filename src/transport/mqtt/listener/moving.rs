@@ -4,15 +4,13 @@
 use super::connection::Connection;
 use super::conversation::Conversation;
 use super::gate::Pass;
-use crate::model::downlink::Downlink;
-use crate::registry::{DeviceHandle, Ticket};
+use crate::registry::{DeviceHandle, DownlinkReceiver, Ticket};
 use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// A connection between two threads: everything but what belongs to a runtime.
@@ -25,7 +23,7 @@ pub(super) struct Moving {
     write_by: Option<Duration>,
     handle: Option<DeviceHandle>,
     tickets: VecDeque<Ticket>,
-    downlinks: Option<mpsc::Receiver<Box<Downlink>>>,
+    downlinks: Option<DownlinkReceiver>,
     stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
