@@ -127,7 +127,7 @@ impl State {
         let own = *stored.client_id == *claim.client_id;
         let over = stored.expires_at <= now;
         if own && !claim.clean_start && !over {
-            let resumed = stored.clone();
+            let resumed = (**stored).clone();
             // Live again: no moment of its end is known, and what was in flight is the session's:
             // after a crash its next life must not take it for the truth.
             stored.expires_at = Millis::MAX;
@@ -188,11 +188,11 @@ impl State {
         let max = self.config.max_session_expiry.millis();
         let expiry = end.expiry.map_or(session.expiry, millis).min(max);
         if expiry > 0 {
-            self.stored = Some(stored(
+            self.stored = Some(Box::new(stored(
                 &session,
                 now.saturating_add(expiry),
                 end.inflight.clone(),
-            ));
+            )));
             self.stored_unwritten = Some(true);
         } else if self.is_stored(&session) {
             self.stored = None;
@@ -258,7 +258,7 @@ impl State {
                 device,
                 session: session.clone(),
             });
-            self.stored = Some(session);
+            self.stored = Some(Box::new(session));
             self.stored_unwritten = None;
         }
         if stops {

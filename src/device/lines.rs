@@ -13,6 +13,7 @@ use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::ids::{DeviceId, Epoch, RpcId, SessionId};
 use crate::model::reject::{Reason, Rejection};
 use actix::Addr;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Names the downlink that tells a session to end.
@@ -27,7 +28,8 @@ pub struct Caller {
 
 pub struct Lines {
     device: DeviceId,
-    addr: Addr<DeviceActor>,
+    /// Shared with its links: a clone of an address is two allocations.
+    addr: Arc<Addr<DeviceActor>>,
     sessions: Few<Epoch, DownlinkSender>,
     callers: Few<SessionId, Caller>,
     rpcs: Few<RpcId, oneshot::Sender<CallReply>>,
@@ -38,7 +40,7 @@ impl Lines {
     pub fn new(device: DeviceId, addr: Addr<DeviceActor>) -> Self {
         Self {
             device,
-            addr,
+            addr: Arc::new(addr),
             sessions: Few::default(),
             callers: Few::default(),
             rpcs: Few::default(),

@@ -9,19 +9,20 @@ use crate::model::uplink::{Outcome, Uplink};
 use actix::Addr;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Made by the actor when it admits somebody.
 pub struct Link {
-    addr: Addr<DeviceActor>,
+    addr: Arc<Addr<DeviceActor>>,
     device: DeviceId,
     speaker: Speaker,
     closed: AtomicBool,
 }
 
 impl Link {
-    pub(super) fn new(addr: Addr<DeviceActor>, device: DeviceId, speaker: Speaker) -> Self {
+    pub(super) fn new(addr: Arc<Addr<DeviceActor>>, device: DeviceId, speaker: Speaker) -> Self {
         Self {
             addr,
             device,

@@ -22,7 +22,7 @@ pub async fn load(state: &mut State, store: &SharedStore, now: Millis) -> Result
     }
     state.shared_revision = store.revision(device, Scope::Shared).await?;
     state.poll_cursor = store.poll_cursor(device).await?;
-    state.stored = store.session(device).await?;
+    state.stored = store.session(device).await?.map(Box::new);
     if let Some(stored) = &mut state.stored {
         if stored.expires_at == Millis::MAX {
             // It was live when the platform went down: its time runs from now.

@@ -99,7 +99,7 @@ pub struct State {
     pub(super) visitors: usize,
     /// Requests admitted up to this epoch may not speak any more, and why.
     pub(super) revoked: Option<(Epoch, Reason)>,
-    pub(super) stored: Option<StoredSession>,
+    pub(super) stored: Option<Box<StoredSession>>,
     /// `stored` differs from the store: `Some(true)` = write it soon, `Some(false)` = with the
     /// next commit.
     pub(super) stored_unwritten: Option<bool>,
@@ -220,7 +220,7 @@ impl State {
             changes.push(match &self.stored {
                 Some(session) => Change::SessionPut {
                     device: self.device,
-                    session: session.clone(),
+                    session: (**session).clone(),
                 },
                 None => Change::SessionDelete(self.device),
             });

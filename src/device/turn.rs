@@ -28,7 +28,7 @@ pub struct Outside {
 pub struct Turn {
     pub(super) state: State,
     pub(super) lines: Lines,
-    pub(super) outside: Outside,
+    pub(super) outside: Arc<Outside>,
     pub(super) last_poll: PollId,
     /// Why nobody is served: no such device (`None`), or it could not be read.
     pub(super) absent: Option<Option<Rejection>>,
@@ -47,7 +47,7 @@ pub fn clock() -> Millis {
 }
 
 impl Turn {
-    pub fn new(state: State, lines: Lines, outside: Outside) -> Self {
+    pub fn new(state: State, lines: Lines, outside: Arc<Outside>) -> Self {
         Self {
             state,
             lines,

@@ -80,8 +80,9 @@ impl Actors {
         let arbiter = self.arbiters.handle(self.arbiters.of(device))?;
         let life = seed.epochs.take();
         let seed = seed.clone();
-        let addr =
-            DeviceActor::start_in_arbiter(&arbiter, move |_| DeviceActor::new(device, life, seed));
+        let addr = DeviceActor::start_in_arbiter(&arbiter, move |ctx| {
+            DeviceActor::new(device, life, seed, ctx)
+        });
         Some(Slot {
             addr,
             life,

@@ -101,11 +101,11 @@ impl Registry {
             config: Arc::new(device),
             takeover_timeout: config.takeover_timeout.0,
             epochs: Epochs::new(incarnation),
-            outside: Outside {
+            outside: Arc::new(Outside {
                 store,
                 host: house.clone(),
                 metrics: metrics.clone(),
-            },
+            }),
         };
         let permits = config.queued_calls.clamp(1, Semaphore::MAX_PERMITS);
         let queues = (0..arbiters.count()).map(|_| Arc::new(Semaphore::new(permits)));
