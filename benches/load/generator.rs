@@ -43,19 +43,23 @@ async fn drive(
 ) -> Outcome {
     assert!(users.len() >= load.connections, "too few users");
     let shared = Rc::new(Shared::new(load, start));
-    let mut tasks = Vec::new();
+    // All first: a load on those that are there would keep the others waiting.
+    let mut streams = Vec::new();
     for (device, user) in users.iter().take(load.connections).enumerate() {
         let client_id = format!("load-{device}");
         let stream = mqtt::connect(address, None, user, &client_id).await;
-        let stream = stream.expect("connect");
+        streams.push(stream.expect("connect"));
+    }
+    let begin = |(device, stream): (usize, TcpStream)| {
         let (device, shared) = (device as u64, shared.clone());
-        tasks.push(tokio::task::spawn_local(async move {
+        tokio::task::spawn_local(async move {
             let mut session = Session::new(&shared, device);
             let how = session.converse(&stream).await;
             shared.ended(device, how);
             session.sent
-        }));
-    }
+        })
+    };
+    let tasks: Vec<_> = streams.into_iter().enumerate().map(begin).collect();
     let mut outcome = shared.measure(kill).await;
     for task in tasks {
         outcome.devices.push(task.await.expect("a connection"));

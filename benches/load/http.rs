@@ -17,18 +17,23 @@ pub fn run(address: SocketAddr, tokens: &[String], load: Load, start: u64) -> Ou
 
 async fn drive(address: SocketAddr, tokens: Vec<String>, load: Load, start: u64) -> Outcome {
     let shared = Rc::new(Shared::new(load, start));
-    let mut tasks = Vec::new();
-    for (device, token) in tokens.into_iter().take(load.connections).enumerate() {
-        let mut stream = TcpStream::connect(address).await.expect("connect");
+    // All first: a load on those that are there would keep the others waiting.
+    let mut streams = Vec::new();
+    for token in tokens.into_iter().take(load.connections) {
+        let stream = TcpStream::connect(address).await.expect("connect");
         stream.set_nodelay(true).expect("nodelay");
+        streams.push((token, stream));
+    }
+    let begin = |(device, (token, mut stream)): (usize, (String, TcpStream))| {
         let (device, shared) = (device as u64, shared.clone());
-        tasks.push(tokio::task::spawn_local(async move {
+        tokio::task::spawn_local(async move {
             let mut sent = Sent::default();
             let how = converse(&shared, &mut stream, &token, device, &mut sent).await;
             shared.ended(device, how);
             sent
-        }));
-    }
+        })
+    };
+    let tasks: Vec<_> = streams.into_iter().enumerate().map(begin).collect();
     let mut outcome = shared.measure(|| ()).await;
     for task in tasks {
         outcome.devices.push(task.await.expect("a connection"));

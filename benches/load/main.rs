@@ -24,8 +24,10 @@ mod table;
 mod verify;
 
 use settings::Settings;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
-use table::Table;
+use table::{Row, Table};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,27 +43,44 @@ fn main() {
     }
 }
 
+/// A part that fails stands in the table; the others are measured all the same.
 fn bench(settings: &Settings) {
-    let mut table = Table::default();
-    run(settings, &mut table);
-    println!("{}\n", machine::line());
-    table.print();
-}
-
-fn run(settings: &Settings, table: &mut Table) {
+    let (mut table, mut failed) = (Table::default(), false);
     for (name, measure) in parts::ALL {
         if settings.wants(name) {
-            eprintln!("{name}:");
-            let begun = Instant::now();
-            measure(settings, table);
-            eprintln!("   ({:.0} s)", begun.elapsed().as_secs_f64());
+            let measured = AssertUnwindSafe(|| run(name, measure, settings, &mut table));
+            if let Err(panic) = std::panic::catch_unwind(measured) {
+                failed = true;
+                table.add(Row::plain(name, "FAILED").beside(reason(panic.as_ref())));
+            }
         }
     }
+    println!("{}\n", machine::line());
+    table.print();
+    std::process::exit(failed.into());
+}
+
+fn run(name: &str, measure: parts::Part, settings: &Settings, table: &mut Table) {
+    eprintln!("{name}:");
+    let begun = Instant::now();
+    measure(settings, table);
+    eprintln!("   ({:.0} s)", begun.elapsed().as_secs_f64());
+}
+
+fn reason(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let line = text.unwrap_or("see above").lines().next();
+    line.unwrap_or_default().replace('|', "/")
 }
 
 /// Most parts once and small; acknowledgements and counts are asserted on the way.
 fn smoke() {
-    let mut table = Table::default();
-    run(&Settings::smoke(), &mut table);
+    let (settings, mut table) = (Settings::smoke(), Table::default());
+    for (name, measure) in parts::ALL {
+        if settings.wants(name) {
+            run(name, measure, &settings, &mut table);
+        }
+    }
     assert!(table.figures() >= 15, "a part gave no figure");
 }

@@ -59,6 +59,11 @@ impl Outcome {
         self.messages as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// Also during warm-up and end.
+    pub fn all_acknowledged(&self) -> u64 {
+        self.devices.iter().map(|device| device.acknowledged).sum()
+    }
+
     pub fn points_a_second(&self) -> f64 {
         self.points as f64 / self.elapsed.as_secs_f64()
     }

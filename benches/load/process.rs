@@ -19,6 +19,21 @@ impl Process {
         memory(self.0.id())
     }
 
+    /// Processor time so far, of all threads; counted in ticks of 10 ms.
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.0.id());
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        // The name before the last parenthesis may hold spaces; utime and stime are the 12th and
+        // 13th word behind it.
+        let words = text.rsplit(')').next().unwrap_or_default();
+        let ticks = words.split_whitespace().skip(11).take(2);
+        Duration::from_millis(
+            10 * ticks
+                .filter_map(|word| word.parse::<u64>().ok())
+                .sum::<u64>(),
+        )
+    }
+
     /// No chance to tidy up: what a crash leaves.
     pub fn kill(&mut self) {
         let _ = self.0.kill();

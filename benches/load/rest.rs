@@ -2,6 +2,7 @@
 
 use serde_json::{json, Value};
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use ureq::Agent;
@@ -112,7 +113,7 @@ impl Rest {
                 })
                 .collect();
             for worker in workers {
-                for (n, made) in worker.join().expect("a worker") {
+                for (n, made) in worker.join().unwrap_or_else(|panic| resume_unwind(panic)) {
                     all[n] = made;
                 }
             }

@@ -18,6 +18,12 @@ impl Tally {
         }
     }
 
+    /// Acknowledged ones.
+    pub fn points(&self) -> u64 {
+        let points = |(n, sent): (usize, &Sent)| sent.acknowledged * self.shape.points(n as u64);
+        self.devices.iter().enumerate().map(points).sum()
+    }
+
     pub fn add(&mut self, outcome: &Outcome) {
         for (sum, sent) in self.devices.iter_mut().zip(&outcome.devices) {
             sum.sent += sent.sent;

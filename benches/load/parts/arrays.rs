@@ -42,6 +42,9 @@ fn one(settings: &Settings, table: &mut Table, shape: Shape, mqtt: bool) {
             outcome.points_a_second()
         })
         .collect();
+    let processor = platform.process.processor_time().as_secs_f64();
+    let each = processor * 1e6 / tally.points().max(1) as f64;
+    eprintln!("   server: {each:.3} µs of processor time a point, its start included");
     let found = check(&platform, &devices, &tally);
     let rate = median(&rates);
     let door = if mqtt { "MQTT, window 5" } else { "HTTP" };

@@ -15,7 +15,7 @@ mod start;
 use super::settings::Settings;
 use super::table::Table;
 
-type Part = fn(&Settings, &mut Table);
+pub type Part = fn(&Settings, &mut Table);
 
 /// In the order of the table.
 pub const ALL: [(&str, Part); 10] = [
