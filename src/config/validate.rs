@@ -101,8 +101,18 @@ fn limits(config: &Config) -> Vec<Rule> {
         },
         Rule {
             key: "store.queue_bytes",
-            holds: config.store.queue_bytes.0 >= 1 << 20,
-            why: "must be at least 1MiB, the size of the largest batch",
+            holds: config.store.queue_bytes.0 == 0 || config.store.queue_bytes.0 >= 1 << 20,
+            why: "must be at least 1MiB, the size of the largest batch, or 0 for its share of store.memory",
+        },
+        Rule {
+            key: "store.memory",
+            holds: config.store.memory.0 >= 32 << 20,
+            why: "must be at least 32MiB",
+        },
+        Rule {
+            key: "store.memory",
+            holds: config.store.parts_of_memory() <= config.store.memory.0,
+            why: "must hold queue_bytes, head_memory and four times cache",
         },
         Rule {
             key: "store.path",

@@ -11,7 +11,43 @@ pub struct Config {
     pub path: PathBuf,
     pub reserve: ByteSize,
     pub journal_segment: ByteSize,
+    pub memory: ByteSize,
     pub queue_bytes: ByteSize,
     pub cache: ByteSize,
     pub head_memory: ByteSize,
+}
+
+/// sled's real use of memory runs to several times its setting.
+const SLED: u64 = 4;
+
+/// Bytes for each part of `memory`.
+pub struct Shares {
+    pub queue: u64,
+    pub heads: u64,
+    /// As sled is told.
+    pub cache: u64,
+}
+
+impl Config {
+    /// Parts that are not set (0) get their share: a quarter for the queue, three eighths for
+    /// heads, a quarter for sled. The rest is for what sealing, merging and reading take.
+    pub fn shares(&self) -> Shares {
+        let memory = self.memory.0;
+        let part = |set: ByteSize, share: u64| if set.0 > 0 { set.0 } else { share };
+        Shares {
+            queue: part(self.queue_bytes, memory / 4),
+            heads: part(self.head_memory, memory / 8 * 3),
+            cache: part(self.cache, memory / 4 / SLED),
+        }
+    }
+
+    /// What they come to.
+    pub fn parts_of_memory(&self) -> u64 {
+        let shares = self.shares();
+        let cache = shares.cache.saturating_mul(SLED);
+        shares
+            .queue
+            .saturating_add(shares.heads)
+            .saturating_add(cache)
+    }
 }

@@ -27,6 +27,7 @@ pub fn config(path: &Path) -> Config {
         path: path.to_owned(),
         reserve: ByteSize(1 << 20),
         journal_segment: ByteSize(256 << 10),
+        memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(1 << 20),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 10),

@@ -6,6 +6,7 @@
 use super::directory::DataDirectory;
 use super::engine::Engine;
 use super::table::failed;
+use super::upkeep::Upkeep;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
 use crate::store::journal::{io, Journal};
@@ -30,6 +31,7 @@ pub struct Parts {
     pub directory: DataDirectory,
     /// One checkpoint at a time.
     pub running: Mutex<()>,
+    pub upkeep: Upkeep,
 }
 
 impl Parts {
@@ -47,7 +49,6 @@ impl Parts {
         devices.sort_unstable();
         devices.dedup();
         engine.seal(&devices)?;
-        engine.relieve()?;
         engine.ensure_room()?;
         let watermark = engine.settled()?;
         self.db.flush().map_err(failed)?;
@@ -115,22 +116,15 @@ fn run(parts: &Parts, stop: &AtomicBool) {
     let bell = &parts.engine.bell;
     let mut last = Instant::now();
     loop {
-        let mut rung = bell.rung.lock();
-        if !*rung {
-            bell.changed.wait_for(&mut rung, EVERY);
-        }
-        *rung = false;
-        drop(rung);
+        bell.wait(EVERY);
         if stop.load(Ordering::SeqCst) {
             return;
         }
-        let done = if parts.is_due() || last.elapsed() >= EVERY {
-            last = Instant::now();
-            parts.checkpoint(false)
-        } else {
-            parts.engine.relieve()
-        };
-        if let Err(error) = done {
+        if !parts.is_due() && last.elapsed() < EVERY {
+            continue;
+        }
+        last = Instant::now();
+        if let Err(error) = parts.checkpoint(false) {
             tracing::error!(%error, "a checkpoint failed; the journal keeps its segments");
         }
     }

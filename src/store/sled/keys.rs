@@ -19,6 +19,7 @@
 //!    p  'e'  device 16                                        -> StoredSession
 //!    p  'l'  device 16                                        -> poll cursor
 //!    p  's'  device 16                                        -> series state (sealed up to, latest)
+//!    p  'y'  device 16 | log2 of pages 1 | page 2             -> page of latest values (many keys)
 //!    p  'm'  device 16 | block 4                              -> block's time range (directory)
 //!    p  'M'  device 16 | width 1 | first time 8 | block 4      -> block's time range (from 'm', by time)
 //!    p  'b'  device 16 | block 4                              -> block
@@ -36,6 +37,7 @@
 //!    80 'k'  look-up text                                     -> device
 //!    80 'i'  credentials 16                                   -> device
 //!    80 'r'  rpc 16                                           -> device
+//!    80 'g'  device 16                                        -> nothing (has blocks to merge)
 //!    80 'x'  expires 8 | rpc 16                               -> device (pending RPCs by due time)
 //!  0x81 'w'                                                   -> last applied sequence
 //!  0x81 'M'                                                   -> nothing (the tables 'M' are complete)
@@ -155,6 +157,25 @@ pub fn poll_cursor(device: DeviceId) -> KeyBytes {
 
 pub fn series(device: DeviceId) -> KeyBytes {
     of_device(b's', device)
+}
+
+/// One of `1 << doublings` pages.
+pub fn latest_page(device: DeviceId, doublings: u8, page: u16) -> KeyBytes {
+    let table = of_device(b'y', device);
+    join(&[&table, &[doublings], &page.to_be_bytes()])
+}
+
+/// Prefix of all pages of latest values.
+pub fn latest_pages(device: DeviceId) -> KeyBytes {
+    of_device(b'y', device)
+}
+
+pub fn unmerged(device: DeviceId) -> KeyBytes {
+    index(b'g', &[device.0.as_bytes()])
+}
+
+pub fn all_unmerged() -> KeyBytes {
+    index(b'g', &[])
 }
 
 pub fn block_range(device: DeviceId, block: u32) -> KeyBytes {

@@ -1,7 +1,7 @@
 //! The durable engine: the journal in front, sled behind (design.md 4 "Store" and 7).
 //!
 //! A commit is durable when the journal has it; then it is applied: entities to sled at once,
-//! points to open heads in memory, which are sealed into blocks in sled. The tables are a pure
+//! points to open heads in memory, which a thread beside seals into blocks in sled. The tables are a pure
 //! function of the log, so a start replays what the journal still holds.
 //!
 //! `sled` is named in this folder only.
@@ -12,12 +12,17 @@ mod directory;
 mod engine;
 mod heads;
 mod keys;
+mod memory;
+mod merging;
 mod read;
 mod record;
 mod room;
+mod sealing;
+mod steps;
 mod table;
 mod telemetry;
 mod tx;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;
@@ -26,13 +31,16 @@ use self::checkpoint::{Checkpointer, Parts};
 use self::directory::DataDirectory;
 use self::engine::Engine;
 use self::read::aside::Asides;
+use self::steps::Replay;
 use self::table::Table;
+use self::upkeep::Upkeep;
 use super::batch::Batch;
 use super::config::Config;
 use super::error::StoreError;
 use super::journal::{io, replay, Journal, Settings};
 use super::traits::{Log, LogSequence};
 use crate::model::ids::{Incarnation, NodeId};
+use crate::model::units::ByteSize;
 use crate::observability::Metrics;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -56,15 +64,18 @@ impl SledStore {
     pub fn open(config: &Config, metrics: Metrics) -> Result<SledStore, StoreError> {
         let directory = DataDirectory::take(&config.path)?;
         let (node, incarnation) = directory.identity;
-        let db = directory.open_sled(config.cache.0)?;
+        let shares = config.shares();
+        let db = directory.open_sled(shares.cache)?;
         let table = Table::new((*db).clone());
         telemetry::by_time::complete(&table)?;
-        let engine = Engine::new(table, config.head_memory.bytes())?;
+        let engine = Engine::new(table, ByteSize(shares.heads).bytes())?;
         let engine = Arc::new(engine.with_room(directory.room()?));
-        let mut progress = engine.begin_replay();
+        let upkeep = Upkeep::start(engine.clone())?;
+        let mut progress = Replay::new(&engine);
         let replayed = replay::replay(&directory.journal(), node, |frame| {
-            engine.replay(&mut progress, frame.id.sequence, &frame.batch)
+            progress.take(frame.id.sequence, &frame.batch)
         })?;
+        progress.finish()?;
         if replayed.frames > 0 {
             tracing::info!(
                 batches = replayed.frames,
@@ -78,7 +89,7 @@ impl SledStore {
             incarnation,
             next: engine.applied().max(replayed.last) + 1,
             segment_bytes: config.journal_segment.0,
-            queue_bytes: config.queue_bytes.bytes(),
+            queue_bytes: ByteSize(shares.queue).bytes(),
             reserve: config.reserve.0,
             #[cfg(test)]
             faults: Default::default(),
@@ -90,6 +101,7 @@ impl SledStore {
             journal,
             directory,
             running: Default::default(),
+            upkeep,
         });
         let checkpointer = Arc::new(Checkpointer::start(parts.clone())?);
         Ok(Self {
@@ -110,6 +122,8 @@ impl Drop for SledStore {
     fn drop(&mut self) {
         self.checkpointer.stop();
         self.parts.journal.stop();
+        // Last: commits wait for it.
+        self.parts.upkeep.stop();
     }
 }
 
@@ -139,6 +153,7 @@ impl Log for SledStore {
         let close = move || {
             checkpointer.stop();
             parts.journal.stop();
+            parts.upkeep.stop();
             let closed = parts.checkpoint(true);
             drop(parts);
             let _ = done.send(closed);

@@ -14,6 +14,7 @@ pub struct Tx<'a> {
     table: &'a Table,
     /// Logical values; `None` = removed.
     pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    bytes: usize,
 }
 
 impl<'a> Tx<'a> {
@@ -21,6 +22,7 @@ impl<'a> Tx<'a> {
         Self {
             table,
             pending: BTreeMap::new(),
+            bytes: 0,
         }
     }
 
@@ -44,7 +46,13 @@ impl<'a> Tx<'a> {
     }
 
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
         self.pending.insert(key, Some(value));
+    }
+
+    /// Bytes put since the last commit.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn put_record<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), StoreError> {
@@ -85,48 +93,86 @@ impl<'a> Tx<'a> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let mut batch = sled::Batch::default();
-        let mut moves = Vec::new();
+        let mut changes = self.take_changes()?;
+        changes.put(keys::APPLIED.to_vec(), record::encode(&applied)?);
+        changes.commit(self.table)
+    }
+
+    /// What is to change in the tree, worked out ahead of the commit. Stands as long as nobody
+    /// else changes these keys.
+    pub fn take_changes(&mut self) -> Result<Changes, StoreError> {
+        let mut changes = Changes::default();
+        self.bytes = 0;
         for (key, value) in std::mem::take(&mut self.pending) {
             let old = self.table.tree.get(&key).map_err(failed)?;
             if keys::is_block_range(&key) {
-                by_time::follow(&mut batch, &key, old.as_deref(), value.as_deref());
-                moves.extend(key.first().copied());
+                let moved = by_time::follow(&key, old.as_deref(), value.as_deref());
+                changes.0.extend(moved);
             }
             let old_chunks = old.as_deref().and_then(long_header).map_or(0, |(n, _)| n);
             let new_chunks = match value {
-                Some(value) => put(&mut batch, key.clone(), value),
+                Some(value) => changes.put(key.clone(), value),
                 None => {
-                    batch.remove(key.clone());
+                    changes.0.push((key.clone(), None));
                     0
                 }
             };
             for number in new_chunks..old_chunks {
-                batch.remove(keys::chunk(&key, number));
+                changes.0.push((keys::chunk(&key, number), None));
             }
         }
-        batch.insert(keys::APPLIED, record::encode(&applied)?);
-        moves.dedup();
-        let _moving = self.table.moving(moves);
-        self.table.tree.apply_batch(batch).map_err(failed)
+        Ok(changes)
     }
 }
 
-/// Returns how many chunks the value took.
-fn put(batch: &mut sled::Batch, key: Vec<u8>, value: Vec<u8>) -> u32 {
-    let long = value.len() > LONGEST || value.first().is_some_and(|first| *first == LONG);
-    if !long {
-        batch.insert(key, value);
-        return 0;
+/// Records to write (`None` = to remove), as they will stand in the tree.
+#[derive(Default)]
+pub struct Changes(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+
+impl Changes {
+    pub fn append(&mut self, mut other: Changes) {
+        self.0.append(&mut other.0);
     }
-    let mut chunks = 0;
-    for part in value.chunks(LONGEST) {
-        batch.insert(keys::chunk(&key, chunks), part);
-        chunks += 1;
+
+    /// Makes them visible, all at once.
+    pub fn commit(self, table: &Table) -> Result<(), StoreError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let mut batch = sled::Batch::default();
+        let mut moves = Vec::new();
+        for (key, value) in self.0 {
+            if keys::is_block_range(&key) {
+                moves.extend(key.first().copied());
+            }
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        moves.sort_unstable();
+        moves.dedup();
+        let _moving = table.moving(moves);
+        table.tree.apply_batch(batch).map_err(failed)
     }
-    let mut header = vec![LONG];
-    header.extend_from_slice(&chunks.to_le_bytes());
-    header.extend_from_slice(&crc32fast::hash(&value).to_le_bytes());
-    batch.insert(key, header);
-    chunks
+
+    /// Returns how many chunks the value took.
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> u32 {
+        let long = value.len() > LONGEST || value.first().is_some_and(|first| *first == LONG);
+        if !long {
+            self.0.push((key, Some(value)));
+            return 0;
+        }
+        let mut chunks = 0;
+        for part in value.chunks(LONGEST) {
+            self.0
+                .push((keys::chunk(&key, chunks), Some(part.to_vec())));
+            chunks += 1;
+        }
+        let mut header = vec![LONG];
+        header.extend_from_slice(&chunks.to_le_bytes());
+        header.extend_from_slice(&crc32fast::hash(&value).to_le_bytes());
+        self.0.push((key, Some(header)));
+        chunks
+    }
 }

@@ -1,6 +1,7 @@
 //! Keys, latest values, history and aggregates.
 
-use super::super::telemetry::series::{Latest, SeriesState};
+use super::super::telemetry::latest;
+use super::super::telemetry::series::Latest;
 use super::super::telemetry::walk::Walk;
 use super::super::SledStore;
 use super::folding::Folding;
@@ -14,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::stream::PointStream;
 use crate::store::traits::TimeseriesStore;
 use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -24,30 +25,26 @@ impl TimeseriesStore for SledStore {
     async fn telemetry_keys(&self, device: DeviceId) -> Result<Vec<Key>> {
         let head = self.engine().heads.keys(device);
         let mut keys: BTreeSet<Key> = head.into_iter().collect();
-        if let Some(state) = SeriesState::load(&self.engine().table, device)? {
-            keys.extend(state.latest.into_iter().map(|(key, _)| key));
-        }
+        keys.extend(latest::read(&self.engine().table, device, None)?.into_keys());
         Ok(keys.into_iter().collect())
     }
 
     async fn latest(&self, device: DeviceId, keys: Option<&[Key]>) -> Result<Vec<(Key, Point)>> {
-        // The head first: what is sealed in between is seen twice, never missed.
-        let head = self.engine().heads.rows(device);
-        let state = SeriesState::load(&self.engine().table, device)?;
-        let mut state = state.unwrap_or_default();
-        if let Some(mut rows) = head {
-            rows.normalise();
-            state.take(&rows);
-        }
-        let wanted = keys.map(|keys| keys.iter().collect::<BTreeSet<_>>());
-        let mut found = BTreeMap::new();
-        for (key, latest) in state.latest {
-            let asked = wanted.as_ref().is_none_or(|wanted| wanted.contains(&key));
-            if let (true, Some(Latest { ts, value, .. })) = (asked, latest) {
-                found.insert(key, Point { ts, value });
+        // The heads first: what is sealed in between is seen twice, never missed.
+        let heads = self.engine().heads.rows(device);
+        let mut found = latest::read(&self.engine().table, device, keys)?;
+        for (key, newer) in heads.iter().flat_map(latest::newest) {
+            let asked = keys.is_none_or(|keys| keys.contains(&key));
+            let held = found.get(&key).and_then(Option::as_ref);
+            if asked && !held.is_some_and(|held| latest::is_later(held, &newer)) {
+                found.insert(key, Some(newer));
             }
         }
-        Ok(found.into_iter().collect())
+        let points = found.into_iter().filter_map(|(key, latest)| {
+            let Latest { ts, value, .. } = latest?;
+            Some((key, Point { ts, value }))
+        });
+        Ok(points.collect())
     }
 
     async fn stream(

@@ -7,8 +7,8 @@
 
 use super::super::table::{failed, Table};
 use super::super::{keys, record};
+use super::directory::BlockRange;
 use super::runs::place;
-use super::series::BlockRange;
 use crate::model::ids::DeviceId;
 use crate::model::query::Order;
 use crate::model::Millis;
@@ -29,6 +29,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Listed {
     pub number: u32,
+    /// See [`BlockRange::rank`].
+    pub rank: u32,
     pub first: i64,
     pub last: i64,
 }
@@ -38,6 +40,7 @@ impl Listed {
         let (min, max) = (place(order, range.min), place(order, range.max));
         Self {
             number,
+            rank: range.rank,
             first: min.min(max),
             last: min.max(max),
         }
@@ -151,8 +154,10 @@ impl Wanted<'_> {
             let Some((key, value)) = row.transpose().map_err(failed)? else {
                 return Ok(None);
             };
-            let number = keys::width_and_block(&key).map(|(_, number)| number);
-            let Ok(range) = record::decode::<BlockRange>("directory", &value) else {
+            let Some((_, number)) = keys::width_and_block(&key) else {
+                continue;
+            };
+            let Ok(range) = BlockRange::decode(number, &value) else {
                 continue;
             };
             // No block that follows has a row before this place.
@@ -164,13 +169,13 @@ impl Wanted<'_> {
                 return Ok(Some(ahead));
             }
             count += 1;
-            found.extend(number.and_then(|number| self.overlapping(number, range)));
+            found.extend(self.overlapping(number, range));
         }
     }
 
     fn wanted(&self, number: u32, value: &[u8]) -> Option<Listed> {
         // A damaged entry is reported by `decode`.
-        let range = record::decode::<BlockRange>("directory", value).ok()?;
+        let range = BlockRange::decode(number, value).ok()?;
         self.overlapping(number, range)
     }
 
@@ -188,20 +193,24 @@ fn after(mut prefix: Vec<u8>) -> Vec<u8> {
 }
 
 fn by_time(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-    let range = record::decode::<BlockRange>("directory", value).ok()?;
+    let number = u32::from_be_bytes(*key.last_chunk::<4>()?);
+    let range = BlockRange::decode(number, value).ok()?;
     let length = range.max.wrapping_sub(range.min) as u64;
     let width = (u64::BITS - length.leading_zeros()) as u8;
     keys::block_by_time(key, width, range.min)
 }
 
-/// Keeps the order of time in step with a block's range, whose key, old and new value these are.
-pub fn follow(batch: &mut sled::Batch, key: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) {
-    if let Some(key) = old.and_then(|old| by_time(key, old)) {
-        batch.remove(key);
-    }
-    if let Some((new, key)) = new.and_then(|new| Some((new, by_time(key, new)?))) {
-        batch.insert(key, new);
-    }
+/// What goes and what comes in the order of time when a block's range changes, whose key, old and
+/// new value these are.
+pub fn follow(
+    key: &[u8],
+    old: Option<&[u8]>,
+    new: Option<&[u8]>,
+) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
+    let gone = old.and_then(|old| by_time(key, old));
+    let come = new.and_then(|new| Some((by_time(key, new)?, Some(new.to_vec()))));
+    // One that stays where it is goes first.
+    gone.map(|key| (key, None)).into_iter().chain(come)
 }
 
 /// Enters all ranges in the order of time, once: stores of the first version did not have it.
@@ -215,7 +224,8 @@ pub fn complete(table: &Table) -> Result<()> {
             let mut batch = sled::Batch::default();
             for row in rows.by_ref().take(ENTERED) {
                 let (key, value) = row?;
-                follow(&mut batch, &key, None, Some(&value));
+                let come = by_time(&key, &value);
+                come.into_iter().for_each(|key| batch.insert(key, &*value));
             }
             table.tree.apply_batch(batch).map_err(failed)?;
         }

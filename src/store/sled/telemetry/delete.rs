@@ -1,12 +1,13 @@
 //! Deleting points. The device's head has been sealed before, so all there is stands in blocks;
 //! those that hold a deleted point are written anew under their numbers.
 
+use super::super::keys;
 use super::super::tx::Tx;
-use super::super::{keys, record};
 use super::block::{self, Block};
+use super::directory::{self, BlockRange};
+use super::latest::LatestValues;
 use super::rows::Rows;
-use super::seal::range_of;
-use super::series::{BlockRange, Latest, SeriesState};
+use super::series::{Latest, SeriesState};
 use crate::model::ids::DeviceId;
 use crate::model::value::Key;
 use crate::model::Millis;
@@ -17,10 +18,10 @@ use std::collections::BTreeSet;
 
 /// Removes everything about a device's points.
 pub fn everything(tx: &mut Tx<'_>, device: DeviceId) -> Result<(), StoreError> {
-    for (number, _) in directory(tx, device)? {
-        tx.remove(keys::block(device, number));
-        tx.remove(keys::block_range(device, number));
+    for table in *b"bmy" {
+        tx.remove_all(&keys::of_device(table, device))?;
     }
+    tx.remove(keys::unmerged(device));
     tx.remove(keys::series(device));
     Ok(())
 }
@@ -38,20 +39,21 @@ pub fn points(
         let range = selection.range;
         range.is_none_or(|(start, end)| start <= ts && ts < end)
     };
-    for (number, range) in directory(tx, device)? {
+    for (number, range) in directory::in_tx(tx, device)? {
         let overlaps = selection
             .range
             .is_none_or(|(start, end)| range.min < end && start <= range.max);
         if overlaps {
-            thin(tx, device, number, &names, takes)?;
+            thin(tx, device, (number, range), &names, takes)?;
         }
     }
     let mut state = SeriesState::in_tx(tx, device)?;
     state.sealed = state.sealed.max(through);
-    state.open_block = None;
+    let mut latest = LatestValues::of(device, &mut state);
     for name in names {
-        settle_latest(tx, device, &mut state, name, selection, takes)?;
+        settle_latest(tx, device, &mut latest, name, selection, takes)?;
     }
+    latest.store(tx)?;
     state.store(tx, device)
 }
 
@@ -59,7 +61,7 @@ pub fn points(
 fn thin(
     tx: &mut Tx<'_>,
     device: DeviceId,
-    number: u32,
+    (number, range): (u32, BlockRange),
     names: &BTreeSet<&Key>,
     takes: impl Fn(Millis) -> bool,
 ) -> Result<(), StoreError> {
@@ -80,7 +82,7 @@ fn thin(
         !(named && takes(ts))
     });
     if changed {
-        rewrite(tx, device, number, rows)?;
+        rewrite(tx, device, (number, range), rows)?;
     }
     Ok(())
 }
@@ -93,10 +95,9 @@ pub fn expire(
     before: Millis,
     through: LogSequence,
 ) -> Result<(), StoreError> {
-    for (number, range) in directory(tx, device)? {
+    for (number, range) in directory::in_tx(tx, device)? {
         if range.max < before {
-            tx.remove(keys::block(device, number));
-            tx.remove(keys::block_range(device, number));
+            directory::remove(tx, device, number);
         } else if range.min < before {
             let rows = load(tx, device, number)?.and_then(|block| block.rows());
             let Some(mut rows) = rows else {
@@ -104,13 +105,14 @@ pub fn expire(
                 continue;
             };
             rows.retain(|ts, _| ts >= before);
-            rewrite(tx, device, number, rows)?;
+            rewrite(tx, device, (number, range), rows)?;
         }
     }
     let mut state = SeriesState::in_tx(tx, device)?;
     state.sealed = state.sealed.max(through);
-    state.open_block = None;
-    forget_empty_keys(tx, device, &mut state)?;
+    let mut latest = LatestValues::of(device, &mut state);
+    forget_empty_keys(tx, device, &mut latest)?;
+    latest.store(tx)?;
     state.store(tx, device)
 }
 
@@ -119,13 +121,11 @@ pub fn expire(
 fn forget_empty_keys(
     tx: &Tx<'_>,
     device: DeviceId,
-    state: &mut SeriesState,
+    latest: &mut LatestValues<'_>,
 ) -> Result<(), StoreError> {
-    let without = state.latest.iter().filter(|(_, latest)| latest.is_none());
-    let without: Vec<Key> = without.map(|(key, _)| key.clone()).collect();
-    for key in without {
+    for key in latest.without_value(tx)? {
         if newest(tx, device, &key)?.is_none() {
-            state.latest.retain(|(held, _)| *held != key);
+            latest.remove(tx, &key)?;
         }
     }
     Ok(())
@@ -135,52 +135,55 @@ fn forget_empty_keys(
 fn rewrite(
     tx: &mut Tx<'_>,
     device: DeviceId,
-    number: u32,
+    (number, range): (u32, BlockRange),
     mut rows: Rows,
 ) -> Result<(), StoreError> {
     rows.normalise();
-    match range_of(&rows) {
-        Some(range) => {
-            tx.put(keys::block(device, number), block::encode(&rows));
-            tx.put_record(keys::block_range(device, number), &range)
-        }
-        None => {
-            tx.remove(keys::block(device, number));
-            tx.remove(keys::block_range(device, number));
-            Ok(())
-        }
-    }
+    let Some((min, max)) = rows.ends() else {
+        directory::remove(tx, device, number);
+        return Ok(());
+    };
+    let block = block::encode(&rows);
+    let range = BlockRange {
+        min,
+        max,
+        rows: rows.len() as u32,
+        bytes: block.len() as u32,
+        ..range
+    };
+    directory::put(tx, device, number, &range, block)
 }
 
 /// What becomes of the latest value of one key, and whether the key is still known.
 fn settle_latest(
     tx: &Tx<'_>,
     device: DeviceId,
-    state: &mut SeriesState,
+    latest: &mut LatestValues<'_>,
     name: &Key,
     selection: &DeleteSelection,
     takes: impl Fn(Millis) -> bool,
 ) -> Result<(), StoreError> {
-    let Ok(at) = state.place(name) else {
+    let Some(held) = latest.get(tx, name)? else {
         return Ok(());
     };
-    let held = state.latest.get(at).and_then(|(_, held)| held.as_ref());
-    let goes = held.is_some_and(|held| takes(held.ts)) && selection.delete_latest;
+    let goes = held.as_ref().is_some_and(|held| takes(held.ts)) && selection.delete_latest;
     if held.is_some() && !goes {
         return Ok(());
     }
     let newest = newest(tx, device, name)?;
     if newest.is_none() {
-        state.latest.remove(at);
-    } else if let Some((_, held)) = state.latest.get_mut(at) {
-        *held = newest.filter(|_| goes && selection.rewrite_latest);
+        return latest.remove(tx, name);
     }
-    Ok(())
+    latest.set(
+        tx,
+        name,
+        newest.filter(|_| goes && selection.rewrite_latest),
+    )
 }
 
 /// The newest point of a key that is left.
 fn newest(tx: &Tx<'_>, device: DeviceId, name: &str) -> Result<Option<Latest>, StoreError> {
-    let mut candidates = directory(tx, device)?;
+    let mut candidates = directory::in_tx(tx, device)?;
     candidates.sort_by_key(|(_, range)| std::cmp::Reverse(range.max));
     let mut best: Option<(u32, Latest)> = None;
     for (number, range) in candidates {
@@ -191,26 +194,14 @@ fn newest(tx: &Tx<'_>, device: DeviceId, name: &str) -> Result<Option<Latest>, S
         let Some((ts, origin, value)) = series.and_then(|mut series| series.pop()) else {
             continue;
         };
-        let better = best.as_ref().is_none_or(|(held_number, held)| {
-            (ts, origin, number) > (held.ts, held.origin, *held_number)
+        let better = best.as_ref().is_none_or(|(held_rank, held)| {
+            (ts, origin, range.rank) > (held.ts, held.origin, *held_rank)
         });
         if better {
-            best = Some((number, Latest { ts, origin, value }));
+            best = Some((range.rank, Latest { ts, origin, value }));
         }
     }
     Ok(best.map(|(_, latest)| latest))
-}
-
-/// The device's blocks as this transaction sees them.
-fn directory(tx: &Tx<'_>, device: DeviceId) -> Result<Vec<(u32, BlockRange)>, StoreError> {
-    let mut found = Vec::new();
-    for key in tx.keys(&keys::of_device(b'm', device))? {
-        let number = key.last_chunk::<4>().map(|n| u32::from_be_bytes(*n));
-        let range = tx.get(&key)?;
-        let range = range.and_then(|range| record::decode("directory", &range).ok());
-        found.extend(number.zip(range));
-    }
-    Ok(found)
 }
 
 fn load(tx: &Tx<'_>, device: DeviceId, number: u32) -> Result<Option<Block>, StoreError> {

@@ -299,7 +299,18 @@ impl Rows {
         (self.part(0..middle), self.part(middle..self.len()))
     }
 
-    fn part(&self, range: std::ops::Range<usize>) -> Rows {
+    /// Cuts normalised rows behind the last time that belongs to the first part.
+    pub fn cut(self, first: impl Fn(Millis) -> bool) -> (Rows, Rows) {
+        let at = self.stamps.partition_point(|stamp| first(stamp.ts));
+        match at {
+            0 => (Rows::default(), self),
+            at if at == self.len() => (self, Rows::default()),
+            at => (self.part(0..at), self.part(at..self.len())),
+        }
+    }
+
+    /// Some of the rows, with their keys only.
+    pub fn part(&self, range: std::ops::Range<usize>) -> Rows {
         let mut part = Rows::of(self.keys.clone());
         let mut moved = vec![None; self.texts.len()];
         for row in range.map(|at| self.row(at)) {

@@ -1,18 +1,38 @@
 //! Turning rows into blocks, in the same sled batch as the series state that says so.
+//!
+//! Rows behind all main blocks begin new main blocks; late ones go to side blocks, which may
+//! overlap others until they are merged (`merge`).
 
-use super::super::keys;
+use super::super::table::LONGEST;
 use super::super::tx::Tx;
-use super::block::{self, Block};
+use super::block;
+use super::directory::{self, BlockRange};
+use super::latest::LatestValues;
+use super::merge;
 use super::rows::Rows;
-use super::series::{BlockRange, OpenBlock, SeriesState};
+use super::series::SeriesState;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 
-/// Blocks are cut to about this size, so that sled keeps them in its pages (see `table`).
-const BLOCK: usize = 6 << 10;
-/// A last block below this size takes later rows in: slow devices would leave a trail of crumbs.
-const CRUMB: usize = 2 << 10;
+/// What is longer than sled likes is cut into blocks of about this size (see `table`).
+pub const BLOCK: usize = 6 << 10;
+
+/// What a seal left to be merged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Another handful of small main blocks.
+    pub small: bool,
+    /// Side blocks.
+    pub sides: bool,
+}
+
+/// Which kind of blocks to write, and their rank when they are made of others.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    pub side: bool,
+    pub rank: Option<u32>,
+}
 
 /// Writes rows of a device, as they arrived, and notes that it is sealed up to `through`.
 pub fn seal(
@@ -20,79 +40,62 @@ pub fn seal(
     device: DeviceId,
     mut rows: Rows,
     through: LogSequence,
-) -> Result<(), StoreError> {
+) -> Result<Wanted, StoreError> {
     let mut state = SeriesState::in_tx(tx, device)?;
     state.sealed = state.sealed.max(through);
+    let mut wanted = Wanted::default();
     rows.normalise();
-    if !rows.is_empty() {
-        state.take(&rows);
-        join_open_block(tx, device, &mut state, &mut rows)?;
-        write(tx, device, &mut state, rows)?;
+    if let Some((_, last)) = rows.ends() {
+        let mut latest = LatestValues::of(device, &mut state);
+        latest.take(tx, &rows)?;
+        latest.store(tx)?;
+        let newest = state.newest;
+        let late = |ts| newest.is_some_and(|newest| ts <= newest);
+        let (late, next) = rows.cut(late);
+        wanted.sides = !late.is_empty();
+        let (side, rank) = (true, None);
+        write(tx, device, &mut state, late, Kind { side, rank })?;
+        let (side, before) = (false, state.small);
+        write(tx, device, &mut state, next, Kind { side, rank })?;
+        wanted.small = before / merge::FAN as u32 != state.small / merge::FAN as u32;
+        state.newest = newest.max(Some(last));
     }
-    state.store(tx, device)
-}
-
-/// Puts a small last block in front of rows that are not older than it.
-fn join_open_block(
-    tx: &mut Tx<'_>,
-    device: DeviceId,
-    state: &mut SeriesState,
-    rows: &mut Rows,
-) -> Result<(), StoreError> {
-    let Some(open) = state.open_block.take() else {
-        return Ok(());
-    };
-    if rows.ends().is_none_or(|(first, _)| first < open.min) {
-        return Ok(());
-    }
-    let key = keys::block(device, open.number);
-    let Some(bytes) = tx.get(&key)? else {
-        return Ok(());
-    };
-    // A damaged one stays where it is, to be reported when read.
-    if let Some(mut joined) = Block::read(&bytes).and_then(|block| block.rows()) {
-        joined.append(std::mem::take(rows));
-        joined.normalise();
-        *rows = joined;
-        tx.remove(key);
-        tx.remove(keys::block_range(device, open.number));
-    }
-    Ok(())
+    state.store(tx, device)?;
+    Ok(wanted)
 }
 
 /// Writes normalised rows as one block or, when that is too long, as several.
-fn write(
+pub fn write(
     tx: &mut Tx<'_>,
     device: DeviceId,
     state: &mut SeriesState,
     rows: Rows,
+    kind: Kind,
 ) -> Result<(), StoreError> {
+    let Some((min, max)) = rows.ends() else {
+        return Ok(());
+    };
     let encoded = block::encode(&rows);
-    if encoded.len() > BLOCK && rows.len() > 1 {
-        let (earlier, later) = rows.split();
-        write(tx, device, state, earlier)?;
-        return write(tx, device, state, later);
+    if encoded.len() > LONGEST && rows.len() > 1 {
+        let parts = encoded.len().div_ceil(BLOCK).min(rows.len());
+        let end = |part: usize| rows.len() * part / parts;
+        for part in 0..parts {
+            let part = rows.part(end(part)..end(part + 1));
+            write(tx, device, state, part, kind)?;
+        }
+        return Ok(());
     }
-    let number = state.next_block;
-    state.next_block += 1;
-    let crumb = encoded.len() < CRUMB;
-    if let Some(range) = range_of(&rows) {
-        state.open_block = crumb.then_some(OpenBlock {
-            number,
-            min: range.min,
-        });
-        tx.put_record(keys::block_range(device, number), &range)?;
-        tx.put(keys::block(device, number), encoded);
-    }
-    Ok(())
-}
-
-/// First and last time of normalised rows; `None` when there are none.
-pub fn range_of(rows: &Rows) -> Option<BlockRange> {
-    let (min, max) = rows.ends()?;
-    Some(BlockRange {
+    let number = state.number();
+    let range = BlockRange {
         min,
         max,
         rows: rows.len() as u32,
-    })
+        bytes: encoded.len() as u32,
+        rank: kind.rank.unwrap_or(number),
+        side: kind.side,
+    };
+    if !kind.side && merge::is_small(&range) {
+        state.small = state.small.wrapping_add(1);
+    }
+    directory::put(tx, device, number, &range, encoded)
 }

@@ -1,14 +1,19 @@
-//! A device's series state: how far it is sealed, and the latest value of each key as of then.
+//! A device's series state: how far it is sealed, which block comes next, and where the latest
+//! values stand (see `latest`).
 
 use super::super::tx::Tx;
 use super::super::{keys, record, table::Table};
-use super::rows::Rows;
+use super::directory;
+use super::latest::Page;
 use crate::model::ids::{DeviceId, Origin};
-use crate::model::value::{Key, Value};
+use crate::model::value::Value;
 use crate::model::Millis;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 use serde::{Deserialize, Serialize};
+
+/// The form written now; form 1 had no `newest`, and one page.
+const VERSION: u8 = 2;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SeriesState {
@@ -16,98 +21,78 @@ pub struct SeriesState {
     pub sealed: LogSequence,
     /// Number of its next block. A later block's number is higher.
     pub next_block: u32,
-    /// The last block, when later rows may still join it.
-    pub open_block: Option<OpenBlock>,
-    /// By key; `None` = points without a latest value (it was deleted).
-    pub latest: Vec<(Key, Option<Latest>)>,
+    /// No main block holds anything later: what is behind it begins another.
+    pub newest: Option<Millis>,
+    /// How many small main blocks were written.
+    pub small: u32,
+    /// Latest values stand on `1 << doublings` pages ...
+    pub doublings: u8,
+    /// ... of so many keys in all.
+    pub keys: u32,
+    /// The page, while there is one only.
+    pub page: Page,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct OpenBlock {
-    pub number: u32,
-    pub min: Millis,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latest {
     pub ts: Millis,
     pub origin: Origin,
     pub value: Value,
 }
 
-/// Directory entry of a block: first and last time in it, both inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BlockRange {
-    pub min: Millis,
-    pub max: Millis,
-    pub rows: u32,
+#[derive(Deserialize)]
+struct Form1 {
+    sealed: LogSequence,
+    next_block: u32,
+    _open_block: Option<(u32, Millis)>,
+    latest: Page,
 }
 
 impl SeriesState {
-    pub fn load(table: &Table, device: DeviceId) -> Result<Option<Self>, StoreError> {
-        let value = table.get(&keys::series(device))?;
-        value
-            .map(|value| record::decode("series", &value))
-            .transpose()
+    /// Errors: `Damaged`, which has been reported.
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        if bytes.first() != Some(&record::VERSION) {
+            return record::decode_as(VERSION, "series", bytes);
+        }
+        let old: Form1 = record::decode("series", bytes)?;
+        Ok(Self {
+            sealed: old.sealed,
+            next_block: old.next_block,
+            keys: old.latest.len() as u32,
+            page: old.latest,
+            ..Self::default()
+        })
     }
 
+    pub fn load(table: &Table, device: DeviceId) -> Result<Option<Self>, StoreError> {
+        let value = table.get(&keys::series(device))?;
+        value.map(|value| Self::decode(&value)).transpose()
+    }
+
+    /// To be changed. One that is not there, or damaged, begins behind the blocks that are.
     pub fn in_tx(tx: &Tx<'_>, device: DeviceId) -> Result<Self, StoreError> {
-        let state = tx.record("series", &keys::series(device))?;
-        Ok(state.unwrap_or_default())
+        let value = tx.get(&keys::series(device))?;
+        let held = value.and_then(|value| Self::decode(&value).ok());
+        let mut state = match held {
+            Some(state) if state.newest.is_some() => return Ok(state),
+            held => held.unwrap_or_default(),
+        };
+        for (number, range) in directory::in_tx(tx, device)? {
+            state.next_block = state.next_block.max(number.saturating_add(1));
+            state.newest = state.newest.max(Some(range.max));
+        }
+        Ok(state)
     }
 
     pub fn store(&self, tx: &mut Tx<'_>, device: DeviceId) -> Result<(), StoreError> {
-        tx.put_record(keys::series(device), self)
+        tx.put(keys::series(device), record::encode_as(VERSION, self)?);
+        Ok(())
     }
 
-    pub fn place(&self, key: &str) -> Result<usize, usize> {
-        self.latest
-            .binary_search_by(|(held, _)| held.as_str().cmp(key))
-    }
-
-    /// Takes the rows' values where they are later: highest (time, origin), the last among equals.
-    /// `rows` are normalised.
-    pub fn take(&mut self, rows: &Rows) {
-        // The newest row that has a key comes last.
-        let mut newest = vec![None; rows.keys.len()];
-        for row in rows.iter() {
-            for (key, value) in row.values() {
-                if let Some(place) = newest.get_mut(key as usize) {
-                    *place = Some((row.ts, row.origin, value));
-                }
-            }
-        }
-        let mut fresh = Vec::new();
-        for (key, found) in rows.keys.keys().iter().zip(newest) {
-            let Some((ts, origin, value)) = found else {
-                continue;
-            };
-            let latest = Latest {
-                ts,
-                origin,
-                value: value.into(),
-            };
-            match self.place(key) {
-                Ok(at) => {
-                    if let Some((_, held)) = self.latest.get_mut(at) {
-                        replace(held, latest);
-                    }
-                }
-                Err(_) => fresh.push((key.clone(), Some(latest))),
-            }
-        }
-        if !fresh.is_empty() {
-            self.latest.append(&mut fresh);
-            self.latest.sort_by(|a, b| a.0.cmp(&b.0));
-        }
-    }
-}
-
-fn replace(held: &mut Option<Latest>, latest: Latest) {
-    let stays = held
-        .as_ref()
-        .is_some_and(|held| (held.ts, held.origin) > (latest.ts, latest.origin));
-    if !stays {
-        *held = Some(latest);
+    /// Number of the next block.
+    pub fn number(&mut self) -> u32 {
+        let number = self.next_block;
+        self.next_block += 1;
+        number
     }
 }

@@ -1,7 +1,7 @@
 //! One series in the order of time: the head and the blocks merged, a stretch at a time, with rests
 //! in between as long as the reader likes.
 //!
-//! Blocks may overlap (late data). For one time the higher (origin, block number) wins; the head
+//! Blocks may overlap (late data). For one time the higher (origin, rank) wins; the head
 //! counts as the last block. What is sealed while we read is seen twice, never missed: the head is
 //! read first, and cleared only after its block can be seen. When a block that was listed is gone,
 //! its points have moved: the walk lists again from behind the last point it gave.
@@ -25,7 +25,7 @@ use std::ops::{Range, RangeInclusive};
 const BLOCKS: usize = 64;
 /// See [`Walk::held`].
 const HELD: usize = 32 << 10;
-/// The head's number among the blocks.
+/// The head's rank among the blocks.
 const HEAD: u32 = u32::MAX;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -208,19 +208,13 @@ impl Walk {
             return Ok(Step::Loaded);
         }
         match block.series(&self.key) {
-            Some(points) => self.hold(pass, number, points, &left),
+            Some(points) => self.hold(pass, listed.rank, points, &left),
             None => report(self.device, number),
         }
         Ok(Step::Loaded)
     }
 
-    fn hold(
-        &self,
-        pass: &mut Pass,
-        number: u32,
-        mut points: Vec<Dated>,
-        left: &RangeInclusive<i64>,
-    ) {
+    fn hold(&self, pass: &mut Pass, rank: u32, mut points: Vec<Dated>, left: &RangeInclusive<i64>) {
         normalise(&mut points);
         let wanted = |point: &Dated| {
             let at = place(self.order, point.0);
@@ -229,7 +223,7 @@ impl Walk {
         if !(points.first().is_none_or(wanted) && points.last().is_none_or(wanted)) {
             points.retain(wanted);
         }
-        pass.runs.add(number, points);
+        pass.runs.add(rank, points);
         let mut held = pass.runs.len();
         while held > self.held {
             pass.until = pass.runs.halve().or(pass.until);

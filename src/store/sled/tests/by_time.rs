@@ -3,7 +3,7 @@
 use super::super::keys;
 use super::super::table::Table;
 use super::super::telemetry::by_time::{complete, Listed, Wanted};
-use super::super::telemetry::series::BlockRange;
+use super::super::telemetry::directory::BlockRange;
 use super::super::tx::Tx;
 use crate::model::ids::DeviceId;
 use crate::model::query::Order;
@@ -11,6 +11,14 @@ use proptest::prelude::*;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
+const RANGE: BlockRange = BlockRange {
+    min: 0,
+    max: 0,
+    rows: 1,
+    bytes: 100,
+    rank: 0,
+    side: true,
+};
 const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
 fn table() -> Table {
@@ -21,8 +29,7 @@ fn table() -> Table {
 fn put(table: &Table, device: DeviceId, ranges: impl IntoIterator<Item = (u32, BlockRange)>) {
     let mut tx = Tx::new(table);
     for (number, range) in ranges {
-        tx.put_record(keys::block_range(device, number), &range)
-            .unwrap();
+        tx.put(keys::block_range(device, number), range.encode().unwrap());
     }
     tx.commit(1).unwrap();
 }
@@ -77,7 +84,7 @@ fn range() -> impl Strategy<Value = BlockRange> {
     prop_oneof![30 => narrow, 2 => wide, 1 => any].prop_map(|(min, max)| BlockRange {
         min,
         max,
-        rows: 1,
+        ..RANGE
     })
 }
 
@@ -97,12 +104,12 @@ proptest! {
         let (table, device) = (table(), DeviceId::new());
         put(&table, device, (0..).zip(ranges));
         // Another device's blocks are no concern.
-        put(&table, DeviceId::new(), [(7, BlockRange { min: 0, max: 3_000, rows: 1 })]);
+        put(&table, DeviceId::new(), [(7, BlockRange { min: 0, max: 3_000, ..RANGE })]);
         let mut tx = Tx::new(&table);
         for (number, range) in moved {
             let key = keys::block_range(device, number);
             match range {
-                Some(range) => tx.put_record(key, &range).unwrap(),
+                Some(range) => tx.put(key, range.encode().unwrap()),
                 None => tx.remove(key),
             }
         }
@@ -122,7 +129,7 @@ fn many_blocks_come_in_several_windows_and_overlapping_ones_in_one() {
     let range = |n: u32| BlockRange {
         min: i64::from(n) * 10,
         max: i64::from(n) * 10 + 9,
-        rows: 1,
+        ..RANGE
     };
     put(&table, device, (0..2_000).map(|n| (n, range(n))));
     for order in ORDERS {
@@ -138,12 +145,8 @@ fn many_blocks_come_in_several_windows_and_overlapping_ones_in_one() {
 #[test]
 fn a_store_of_the_first_version_is_completed_once() {
     let (table, device) = (table(), DeviceId::new());
-    let range = BlockRange {
-        min: 5,
-        max: 900,
-        rows: 1,
-    };
-    let value = super::super::record::encode(&range).unwrap();
+    // First and last time, rows.
+    let value = super::super::record::encode(&(5i64, 900i64, 1u32)).unwrap();
     for number in 0..10_000 {
         let key = keys::block_range(device, number);
         table.tree.insert(key, value.clone()).unwrap();
@@ -166,7 +169,7 @@ fn a_hundred_thousand_blocks() {
     let range = |n: u32| BlockRange {
         min: i64::from(n) * 1_000,
         max: i64::from(n) * 1_000 + 900 + i64::from(n % 90),
-        rows: 1,
+        ..RANGE
     };
     for part in 0..100 {
         put(

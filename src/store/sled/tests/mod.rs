@@ -24,6 +24,7 @@ use crate::model::value::{Key, Value};
 use crate::observability::Metrics;
 use crate::store::{Batch, Change, Config, Log, StoreError, TimeseriesStore};
 use std::path::Path;
+use std::time::Duration;
 
 /// Everything as in production.
 pub(super) fn config(path: &Path) -> Config {
@@ -31,6 +32,7 @@ pub(super) fn config(path: &Path) -> Config {
         path: path.to_owned(),
         reserve: ByteSize(0),
         journal_segment: ByteSize(32 << 20),
+        memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(64 << 20),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 20),
@@ -121,6 +123,11 @@ pub(super) async fn counts(store: &SledStore, device: DeviceId) -> Vec<i64> {
         .into_iter()
         .map(|point| number(point.value))
         .collect()
+}
+
+/// As after a long quiet time: until nothing is left to merge.
+pub(super) fn merge_all(store: &SledStore) {
+    while store.parts.engine.merge(Duration::ZERO).unwrap() {}
 }
 
 pub(super) fn size_of(directory: &Path) -> u64 {
