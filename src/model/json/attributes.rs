@@ -2,7 +2,8 @@
 //! (contract/mqtt.md 7).
 
 use super::members::{settle, EntriesSeed, Reader};
-use super::read::{read, strict};
+use super::quick;
+use super::read::{read, strict, Failure};
 use super::value::Conversion;
 use super::Rules;
 use crate::model::device::ProfileOptions;
@@ -22,13 +23,18 @@ pub fn attributes(
         rules,
         cast: profile.cast_numeric_strings,
     };
-    read(body, rules, |text| {
-        let reader = Reader::new(how);
-        let seed = EntriesSeed {
-            reader: &reader,
-            depth: 1,
-        };
-        let shape = || "expected an object".to_string();
-        Ok(settle(strict(text, seed, &reader.stopped, shape)?))
+    read(body, rules, |text| match quick::attributes(text, how) {
+        Some(entries) => Ok(entries),
+        None => object(text, how),
     })
+}
+
+pub(super) fn object(text: &str, how: Conversion<'_>) -> Result<(Vec<(Key, Value)>, u32), Failure> {
+    let reader = Reader::new(how);
+    let seed = EntriesSeed {
+        reader: &reader,
+        depth: 1,
+    };
+    let shape = || "expected an object".to_string();
+    Ok(settle(strict(text, seed, &reader.stopped, shape)?))
 }

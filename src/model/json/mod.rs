@@ -1,7 +1,8 @@
 //! Device payloads: JSON to typed telemetry, attributes and requests, and back
 //! (contract/mqtt.md 6 to 9, contract/data-model.md 2 and 3).
 //!
-//! Reading is one streaming pass of serde_json over the bytes: members arrive as raw text (so
+//! Plain telemetry and attributes, which is nearly all there is, are read by hand (`quick`). All
+//! else is one streaming pass of serde_json over the bytes: members arrive as raw text (so
 //! that a number's own spelling decides its type) and become typed values at once; no tree is
 //! built. Only when the bytes are no strict JSON, and `rules.lenient` allows it, they are read as
 //! JSON5, written down as strict JSON, and read again by the same code (`lenient`).
@@ -10,6 +11,7 @@ mod attributes;
 mod lenient;
 mod members;
 mod number;
+mod quick;
 mod read;
 mod request;
 mod rules;

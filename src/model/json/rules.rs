@@ -50,7 +50,8 @@ fn holds_markup(key: &str) -> bool {
     let opens =
         |pair: &[u8]| matches!(pair, [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'!' | b'?']);
     let tag = key.as_bytes().windows(2).position(opens);
-    closed(key, tag, ">") || closed(key, key.find("{{"), "}}")
+    let template = key.as_bytes().windows(2).position(|pair| pair == b"{{");
+    closed(key, tag, ">") || closed(key, template, "}}")
 }
 
 fn closed(key: &str, opened: Option<usize>, end: &str) -> bool {

@@ -9,7 +9,7 @@
 use super::members::{settle, EntriesSeed, Entry, KeySeed, Place, Reader};
 use super::read::{read, strict, Failure};
 use super::value::{string, Conversion};
-use super::{number, Rules};
+use super::{number, quick, Rules};
 use crate::model::device::ProfileOptions;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::telemetry::{Row, Telemetry};
@@ -34,10 +34,13 @@ pub fn telemetry(
         rules,
         cast: profile.cast_numeric_strings,
     };
-    read(body, rules, |text| message(text, now, how))
+    read(body, rules, |text| match quick::telemetry(text, now, how) {
+        Some(telemetry) => Ok(telemetry),
+        None => message(text, now, how),
+    })
 }
 
-fn message(text: &str, now: Millis, how: Conversion<'_>) -> Result<Telemetry, Failure> {
+pub(super) fn message(text: &str, now: Millis, how: Conversion<'_>) -> Result<Telemetry, Failure> {
     let reader = Reader::new(how);
     let shape = || match reader.place.get() {
         Place {

@@ -33,7 +33,8 @@ pub(super) fn typed(
     }))
 }
 
-fn text(text: &str, how: Conversion<'_>) -> Value {
+/// A string's value.
+pub(super) fn text(text: &str, how: Conversion<'_>) -> Value {
     let cast = if how.cast { number::cast(text) } else { None };
     cast.unwrap_or_else(|| Value::Text(CompactString::new(text)))
 }

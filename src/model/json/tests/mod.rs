@@ -4,6 +4,7 @@ mod conversion;
 mod hostile;
 mod lenient;
 mod properties;
+mod quick;
 mod requests;
 mod shapes;
 mod written;
