@@ -12,7 +12,7 @@
 //! ```
 
 use crate::model::ids::{Incarnation, NodeId};
-use crate::store::batch::Batch;
+use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 use uuid::Uuid;
@@ -54,14 +54,52 @@ pub enum Parsed {
 
 /// The frame's payload. Errors: `BatchTooLarge`.
 pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
-    let payload =
-        postcard::to_stdvec(batch).map_err(|e| StoreError::Io(format!("encoding a batch: {e}")))?;
+    let room = Payload(Vec::with_capacity(expected(batch)));
+    let payload = postcard::serialize_with_flavor(batch, room)
+        .map_err(|e| StoreError::Io(format!("encoding a batch: {e}")))?;
     if payload.len() > MAX_BATCH {
         return Err(StoreError::BatchTooLarge {
             bytes: payload.len(),
         });
     }
     Ok(payload)
+}
+
+/// About how many bytes a batch takes: enough for short keys and numbers, so that its payload seldom
+/// grows, and little more.
+fn expected(batch: &Batch) -> usize {
+    let change = |change: &Change| match change {
+        Change::Telemetry { rows, .. } => {
+            let values: usize = rows.iter().map(|row| row.values.len()).sum();
+            40 + 10 * rows.len() + 20 * values
+        }
+        Change::AttributesPut { entries, .. } => 40 + 20 * entries.len(),
+        _ => 64,
+    };
+    8 + batch.changes.iter().map(change).sum::<usize>()
+}
+
+/// Postcard's output: a vector that may have room from the start.
+struct Payload(Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Payload {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// Appends one frame to `out`.

@@ -106,6 +106,7 @@ impl Open {
                 self.fail(rejection, error.code(), now, fx);
             }
             Input::Outcomes(outcomes) => {
+                fx.send.reserve(outcomes.len());
                 for outcome in outcomes {
                     self.outcome(settings, outcome, now, fx);
                 }
