@@ -273,7 +273,10 @@ impl Maker {
         let mut text = String::from("\"");
         for _ in 0..length {
             match self.0.random_range(0..200) {
-                0..3 => text.push_str(*self.one(&ODD)),
+                0..3 => {
+                    let odd = *self.one(&ODD);
+                    text.push_str(odd);
+                }
                 3..60 => text.push(self.0.random_range('0'..='9')),
                 60 => text.push_str(".-"),
                 _ => text.push(self.0.random_range('a'..='z')),
