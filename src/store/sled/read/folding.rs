@@ -10,6 +10,7 @@ use crate::model::value::Key;
 use crate::model::Millis;
 use crate::store::aggregate::{self, Fold};
 use crate::store::error::StoreError;
+use std::collections::VecDeque;
 use std::ops::{Range, RangeInclusive};
 
 /// Points that are folded in one turn.
@@ -23,7 +24,7 @@ pub struct Folding {
 struct Folds {
     key: Key,
     aggregation: Aggregation,
-    intervals: std::vec::IntoIter<Range<Millis>>,
+    intervals: VecDeque<Range<Millis>>,
     /// Of the first interval that is left.
     fold: Fold,
     rows: Vec<Point>,
@@ -42,7 +43,7 @@ impl Folding {
         let folds = Folds {
             key: key.clone(),
             aggregation,
-            intervals: intervals.to_vec().into_iter(),
+            intervals: intervals.iter().cloned().collect(),
             fold: Fold::new(aggregation),
             rows: Vec::new(),
         };
@@ -91,15 +92,15 @@ impl Folds {
 
     /// The first interval that ends after this time; those before are finished.
     fn interval_of(&mut self, ts: Millis) -> Option<Range<Millis>> {
-        while self.intervals.as_slice().first()?.end <= ts {
+        while self.intervals.front()?.end <= ts {
             self.next_interval();
         }
-        self.intervals.as_slice().first().cloned()
+        self.intervals.front().cloned()
     }
 
     fn next_interval(&mut self) {
         let fold = std::mem::replace(&mut self.fold, Fold::new(self.aggregation));
-        let value = self.intervals.next().zip(fold.finish());
+        let value = self.intervals.pop_front().zip(fold.finish());
         self.rows.extend(value.map(|(interval, value)| {
             let ts = aggregate::middle(&interval);
             Point { ts, value }
