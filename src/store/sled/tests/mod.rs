@@ -8,6 +8,7 @@ mod fixture;
 mod killing;
 mod limits;
 mod measure;
+mod merging;
 mod races;
 mod replaying;
 mod scans;
