@@ -8,6 +8,8 @@ pub struct Dictionary {
     keys: Vec<Key>,
     /// Only when there are many: a message may name thousands of keys.
     numbers: Option<Box<AHashMap<Key, u32>>>,
+    /// Bytes of keys that are too long to stand in place.
+    long: usize,
 }
 
 impl Dictionary {
@@ -33,6 +35,9 @@ impl Dictionary {
     fn add(&mut self, key: &Key) -> u32 {
         let number = self.keys.len() as u32;
         self.keys.push(key.clone());
+        if key.is_heap_allocated() {
+            self.long += key.len();
+        }
         if let Some(numbers) = &mut self.numbers {
             numbers.insert(key.clone(), number);
         } else if self.keys.len() > Self::FEW {
@@ -40,6 +45,14 @@ impl Dictionary {
             self.numbers = Some(Box::new(all.collect()));
         }
         number
+    }
+
+    /// Bytes of memory behind it.
+    pub fn weight(&self) -> usize {
+        let keys = self.keys.capacity() * std::mem::size_of::<Key>() + self.long;
+        let slot = std::mem::size_of::<(Key, u32)>() + 1;
+        let numbers = self.numbers.as_ref();
+        keys + numbers.map_or(0, |numbers| numbers.capacity() * 8 / 7 * slot + self.long)
     }
 
     pub fn find(&self, key: &str) -> Option<u32> {

@@ -42,8 +42,7 @@ impl Head {
 
     /// Bytes of memory it takes, about.
     pub fn weight(&self) -> usize {
-        let keys = std::mem::size_of_val(self.keys.keys());
-        std::mem::size_of::<Self>() + 64 + keys + self.encoded.capacity()
+        std::mem::size_of::<Self>() + 64 + self.keys.weight() + self.encoded.capacity()
     }
 
     /// Bytes of its rows.
