@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::observability::{health, Metrics};
 use crate::registry::Registry;
 use crate::store::sled::SledStore;
-use crate::store::{SharedStore, StoreError};
+use crate::store::{Keeper, SharedStore, StoreError};
 use crate::transport::{http, mqtt};
 use actix_web::web::ServiceConfig;
 use std::fmt;
@@ -113,6 +113,7 @@ impl App {
             auth.clone(),
             metrics.clone(),
         );
+        registry.keep(Keeper::new(store.clone(), metrics.clone(), &config.store));
         let mut app = App {
             store,
             auth,
@@ -159,6 +160,7 @@ impl App {
             config: config.api.clone(),
             payload: config.payload.clone(),
             rpc_retries: config.device.rpc_retries,
+            retention: config.store.retention.0.as_secs(),
             store: self.store.clone(),
             auth: self.auth.clone(),
             registry: self.registry.clone(),

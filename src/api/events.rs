@@ -83,6 +83,16 @@ fn describe(kind: &EventKind) -> (&'static str, Option<&str>, String) {
             ("client_rpc", None, format!("{method}, handled: {handled}"))
         }
         EventKind::Refused { reason, detail } => ("refused", Some(reason.label()), detail.clone()),
+        EventKind::TelemetryDropped {
+            before,
+            blocks,
+            rows,
+            bytes,
+        } => (
+            "telemetry_dropped",
+            Some("max_size"),
+            format!("all before {before}: {blocks} blocks, {rows} rows, about {bytes} bytes"),
+        ),
         EventKind::Active => ("active", None, String::new()),
         EventKind::Inactive => ("inactive", None, String::new()),
     }

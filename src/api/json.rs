@@ -88,7 +88,7 @@ pub fn profile(record: &Profile) -> Value {
         "defaultDashboardId": null,
         "defaultQueueName": null,
         "profileData": {
-            "configuration": {"type": "DEFAULT"},
+            "configuration": {"type": "DEFAULT", "storageTtlSeconds": record.retention},
             "transportConfiguration": {
                 "type": "DEFAULT",
                 "sendAckOnValidationException": record.options.ack_malformed,

@@ -58,6 +58,9 @@ pub struct ApiState {
     pub metrics: Metrics,
     /// Upper bound for an RPC's `retries` (`device.rpc_retries`).
     pub rpc_retries: u32,
+    /// Seconds that points are kept where the profile says nothing (`store.retention`); 0 = for
+    /// ever.
+    pub retention: u64,
 }
 
 /// Mounts the operator REST below `/api`. Paths of other rooms (`/api/v1/...`) are untouched.

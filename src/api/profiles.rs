@@ -2,7 +2,7 @@
 
 use super::body;
 use super::devices::EntityRef;
-use super::endpoint::{get, post, tagged, Endpoint};
+use super::endpoint::{delete, get, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
 use super::extract::Guard;
 use super::json;
@@ -17,6 +17,9 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::HttpResponse;
 use serde::Deserialize;
 use serde_json::Value;
+
+/// Seconds.
+const LONGEST_TTL: u64 = 100 * 365 * 24 * 3600;
 
 pub fn endpoints() -> Vec<Endpoint> {
     tagged(
@@ -48,10 +51,18 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .gives("DeviceProfile")
                 .fails(&[400, 404]),
             post("/api/deviceProfile", save)
-                .says("Create a device profile, or update the one that `id` names")
+                .says(
+                    "Create a device profile, or update the one that `id` names. \
+                     `profileData.configuration.storageTtlSeconds`: how long points of its devices \
+                     are kept, in seconds; 0 = for ever, null = as store.retention says, left out = \
+                     as it was",
+                )
                 .takes("SaveDeviceProfile")
                 .gives("DeviceProfile")
                 .fails(&[400, 404, 409, 413]),
+            delete("/api/deviceProfile/{deviceProfileId}", remove)
+                .says("Delete a device profile that no device has and that is not the default one")
+                .fails(&[400, 404]),
         ],
     )
 }
@@ -113,6 +124,13 @@ async fn make_default(guard: Guard, state: Data<ApiState>, path: Path<String>) -
     Ok(HttpResponse::Ok().json(json::profile(&profile)))
 }
 
+async fn remove(guard: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
+    let id = params::id(&path, ProfileId::parse)?;
+    state.auth.directory().delete_profile(id).await?;
+    tracing::info!(operator = %guard.0.username, profile = %id, "profile deleted");
+    Ok(HttpResponse::Ok().finish())
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Save {
@@ -128,7 +146,20 @@ struct Save {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ProfileData {
+    configuration: Option<Configuration>,
     transport_configuration: Option<TransportConfiguration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Configuration {
+    /// Left out is not the same as `null`.
+    #[serde(default, deserialize_with = "named")]
+    storage_ttl_seconds: Option<Option<u64>>,
+}
+
+fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -153,7 +184,20 @@ impl Save {
                 "provisionType other than DISABLED is not served yet",
             ));
         }
+        if self
+            .storage_ttl()
+            .flatten()
+            .is_some_and(|ttl| ttl > LONGEST_TTL)
+        {
+            return Err(ApiError::bad("storageTtlSeconds must be at most 100 years"));
+        }
         Ok(())
+    }
+
+    /// `None` = not named.
+    fn storage_ttl(&self) -> Option<Option<u64>> {
+        let data = self.profile_data.as_ref()?;
+        data.configuration.as_ref()?.storage_ttl_seconds
     }
 
     /// Options that are not named keep what they were.
@@ -184,12 +228,16 @@ async fn save(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
         .as_ref()
         .map(|id| params::id(&id.id, ProfileId::parse))
         .transpose()?;
-    let before = match id {
-        Some(id) => state.auth.directory().profile(id).await?.options,
-        None => ProfileOptions::default(),
+    let (before, retention) = match id {
+        Some(id) => {
+            let before = state.auth.directory().profile(id).await?;
+            (before.options, before.retention)
+        }
+        None => (ProfileOptions::default(), None),
     };
     let order = ProfileOrder {
         options: asked.options(before),
+        retention: asked.storage_ttl().unwrap_or(retention),
         name: asked.name.unwrap_or_default(),
         description: asked.description,
         version: asked.version,

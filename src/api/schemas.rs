@@ -56,9 +56,12 @@ fn bodies() -> Vec<(&'static str, Value)> {
             json!({
                 "id": json::entity("DEVICE_PROFILE", ID), "name": "pumps", "description": "all pumps",
                 "transportType": "DEFAULT", "provisionType": "DISABLED",
-                "profileData": {"transportConfiguration": {
-                    "sendAckOnValidationException": false, "castNumericStrings": false,
-                }},
+                "profileData": {
+                    "configuration": {"storageTtlSeconds": 2_592_000},
+                    "transportConfiguration": {
+                        "sendAckOnValidationException": false, "castNumericStrings": false,
+                    },
+                },
                 "version": 1,
             }),
         ),

@@ -47,7 +47,11 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "/api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl}",
                 save_with_ttl,
             )
-            .says("Save telemetry; ttl in seconds must be a number and is not applied yet (data stays)")
+            .says(
+                "Save telemetry with a time to live in seconds: 0, or that of the device's profile \
+                 (storageTtlSeconds, or store.retention). Points of one device are kept equally \
+                 long, so any other ttl is refused rather than ignored",
+            )
             .takes("Telemetry")
             .fails(&[400, 404, 413]),
         ],
@@ -69,8 +73,18 @@ async fn save_with_ttl(
     path: Path<(String, String, String, String)>,
     payload: Payload,
 ) -> Answer {
-    if path.3.parse::<u64>().is_err() {
+    let Ok(ttl) = path.3.parse::<u64>() else {
         return Err(ApiError::bad("Invalid ttl: must be a number of seconds"));
+    };
+    if ttl > 0 {
+        let device = state.entity(&path.0, &path.1).await?;
+        let profile = state.store.profile(device.profile).await?;
+        let kept = profile.and_then(|profile| profile.retention);
+        let kept = kept.unwrap_or(state.retention);
+        if ttl != kept {
+            return Err(ApiError::bad("A ttl of single messages is not served: set storageTtlSeconds of the device's profile")
+                .detail(format!("points of this device are kept {kept} seconds (0 = for ever), not {ttl}")));
+        }
     }
     store(&state, &path.0, &path.1, payload).await
 }

@@ -115,6 +115,13 @@ fn limits(config: &Config) -> Vec<Rule> {
             why: "must hold queue_bytes, head_memory and four times cache",
         },
         Rule {
+            key: "store.max_size",
+            holds: config.store.max_size.0 == 0
+                || config.store.max_size.0 >= 128 << 20
+                    && config.store.max_size.0 / 16 >= config.store.journal_segment.0,
+            why: "must be 0B (no cap) or at least 128MiB and 16 times store.journal_segment: journal and sled need some of it",
+        },
+        Rule {
             key: "store.path",
             holds: !config.store.path.as_os_str().is_empty(),
             why: "must not be empty: the data directory is a directory of its own",

@@ -52,6 +52,13 @@ pub enum EventKind {
         reason: Reason,
         detail: String,
     },
+    /// The data directory came to `store.max_size`: points before this time are gone.
+    TelemetryDropped {
+        before: Millis,
+        blocks: u64,
+        rows: u64,
+        bytes: u64,
+    },
     Active,
     Inactive,
 }
@@ -73,6 +80,7 @@ impl EventKind {
             EventKind::TelemetrySaved { .. }
             | EventKind::AttributesSaved { .. }
             | EventKind::AttributesDeleted { .. }
+            | EventKind::TelemetryDropped { .. }
             | EventKind::Active
             | EventKind::Inactive => {}
         }

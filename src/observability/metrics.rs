@@ -20,6 +20,20 @@ struct TransportLabel {
     transport: &'static str,
 }
 
+/// Why points went that nobody deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Older than the retention.
+    Age,
+    /// The data directory came to its cap.
+    Size,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
+}
+
 /// Cheap to clone; every clone counts into the same process-wide figures.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -32,6 +46,11 @@ struct Inner {
     connections: Family<TransportLabel, Gauge>,
     commits: Counter,
     journal_bytes: Counter,
+    data_bytes: Gauge,
+    expiries: Family<CauseLabel, Counter>,
+    expired_blocks: Family<CauseLabel, Counter>,
+    expired_rows: Family<CauseLabel, Counter>,
+    expired_bytes: Family<CauseLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -63,6 +82,21 @@ impl Metrics {
             "Bytes written to the journal",
             journal_bytes.clone(),
         );
+        let data_bytes = Gauge::default();
+        registry.register(
+            "data_bytes",
+            "Size of the data directory on disk",
+            data_bytes.clone(),
+        );
+        let mut expired = |name: &str, help: &str| {
+            let counter = Family::<CauseLabel, Counter>::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let expiries = expired("expiries", "Devices relieved of old points, by cause");
+        let expired_blocks = expired("expired_blocks", "Blocks of old points dropped whole");
+        let expired_rows = expired("expired_rows", "Times with their values in those blocks");
+        let expired_bytes = expired("expired_bytes", "About how many bytes those blocks had");
         Self(Arc::new(Inner {
             registry,
             rejected,
@@ -71,6 +105,11 @@ impl Metrics {
             connections,
             commits,
             journal_bytes,
+            data_bytes,
+            expiries,
+            expired_blocks,
+            expired_rows,
+            expired_bytes,
         }))
     }
 
@@ -117,6 +156,27 @@ impl Metrics {
     pub fn committed(&self, journal_bytes: u64) {
         self.0.commits.inc();
         self.0.journal_bytes.inc_by(journal_bytes);
+    }
+
+    /// Size of the data directory on disk.
+    pub fn data_bytes(&self, bytes: u64) {
+        self.0
+            .data_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// One device lost old points; the figures are of blocks that went whole.
+    pub fn expired(&self, cause: Cause, blocks: u64, rows: u64, bytes: u64) {
+        let label = CauseLabel {
+            cause: match cause {
+                Cause::Age => "age",
+                Cause::Size => "size",
+            },
+        };
+        self.0.expiries.get_or_create(&label).inc();
+        self.0.expired_blocks.get_or_create(&label).inc_by(blocks);
+        self.0.expired_rows.get_or_create(&label).inc_by(rows);
+        self.0.expired_bytes.get_or_create(&label).inc_by(bytes);
     }
 
     /// OpenMetrics text of everything.

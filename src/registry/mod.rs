@@ -15,6 +15,7 @@ pub mod events;
 pub mod handle;
 pub mod identity;
 pub mod placement;
+mod retention;
 pub mod supervisor;
 mod sweeper;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `[store]`: where the data lives and how much of the machine it may take.
 
-use crate::model::units::ByteSize;
+use crate::model::units::{ByteSize, Period};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -15,6 +15,9 @@ pub struct Config {
     pub queue_bytes: ByteSize,
     pub cache: ByteSize,
     pub head_memory: ByteSize,
+    pub retention: Period,
+    pub retention_slice: usize,
+    pub max_size: ByteSize,
 }
 
 /// sled's real use of memory runs to several times its setting.

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::error::StoreError;
+use super::retention::RetentionStore;
 use super::stream::PointStream;
 use crate::model::attributes::{Attribute, AttributeChanges, Revision, Scope};
 use crate::model::credentials::Credentials;
@@ -179,7 +180,14 @@ pub trait OperatorStore: Send + Sync {
 
 /// Everything an engine offers.
 pub trait Store:
-    Log + DeviceStore + AttributeStore + TimeseriesStore + RpcStore + SessionStore + OperatorStore
+    Log
+    + DeviceStore
+    + AttributeStore
+    + TimeseriesStore
+    + RpcStore
+    + SessionStore
+    + OperatorStore
+    + RetentionStore
 {
 }
 
@@ -191,6 +199,7 @@ impl<T> Store for T where
         + RpcStore
         + SessionStore
         + OperatorStore
+        + RetentionStore
 {
 }
 

@@ -98,6 +98,7 @@ fn serve(config: Config, ready: mpsc::Sender<Parts>) {
             registry: registry.clone(),
             metrics: metrics.clone(),
             rpc_retries: config.device.rpc_retries,
+            retention: config.store.retention.0.as_secs(),
         };
         let server = HttpServer::new(move || {
             let state = state.clone();

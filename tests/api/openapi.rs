@@ -86,7 +86,7 @@ impl World {
             .replace("{deviceProfileId}", id.unwrap_or(profile))
             .replace("{rpcId}", id.unwrap_or(&self.rpc))
             .replace("{scope}", "SERVER_SCOPE")
-            .replace("{ttl}", "60")
+            .replace("{ttl}", "0")
     }
 
     /// A call that must succeed.

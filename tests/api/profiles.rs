@@ -105,3 +105,59 @@ fn what_cannot_be_is_refused() {
         assert_error(&answer, 404, 32, "is not found");
     }
 }
+
+#[test]
+fn how_long_points_are_kept_is_saved_kept_and_taken_back() {
+    let api = start();
+    let save = |body: serde_json::Value| ok(api.post("/api/deviceProfile", &body));
+    let kept = |profile: &serde_json::Value| {
+        profile["profileData"]["configuration"]["storageTtlSeconds"].clone()
+    };
+    let with = |ttl: serde_json::Value| json!({"configuration": {"storageTtlSeconds": ttl}});
+    let plain = save(json!({"name": "pumps"}));
+    assert_eq!(kept(&plain), json!(null));
+    let id = &plain["id"];
+    let set = save(json!({"id": id, "name": "pumps", "profileData": with(json!(86_400))}));
+    assert_eq!(kept(&set), 86_400);
+    let untouched = save(json!({"id": id, "name": "Pumps"}));
+    assert_eq!(kept(&untouched), 86_400);
+    assert_eq!(
+        kept(&save(
+            json!({"id": id, "name": "Pumps", "profileData": with(json!(0))})
+        )),
+        0
+    );
+    let back = save(json!({"id": id, "name": "Pumps", "profileData": with(json!(null))}));
+    assert_eq!(kept(&back), json!(null));
+    for bad in [json!(-1), json!("1d"), json!(u64::MAX)] {
+        let answer = api.post(
+            "/api/deviceProfile",
+            &json!({"name": "x", "profileData": with(bad)}),
+        );
+        assert_eq!(answer.status, 400, "{}", answer.text);
+    }
+}
+
+#[test]
+fn a_profile_that_nobody_needs_is_deleted_and_others_are_refused_with_the_reason() {
+    let api = start();
+    let made = ok(api.post("/api/deviceProfile", &json!({"name": "pumps"})));
+    let path = format!("/api/deviceProfile/{}", made["id"]["id"].as_str().unwrap());
+    let pump = ok(api.post("/api/device", &json!({"name": "p", "type": "pumps"})));
+    assert_error(&api.call("DELETE", &path, ""), 400, 31, "used by 1 device");
+    let pump = pump["id"]["id"].as_str().unwrap();
+    assert_eq!(
+        api.call("DELETE", &format!("/api/device/{pump}"), "")
+            .status,
+        200
+    );
+    assert_eq!(api.call("DELETE", &path, "").status, 200);
+    assert_error(&api.get(&path), 404, 32, "is not found");
+    assert_error(&api.call("DELETE", &path, ""), 404, 32, "is not found");
+    let default = ok(api.get("/api/deviceProfileInfo/default"));
+    let default = default["id"]["id"].as_str().unwrap();
+    let refused = api.call("DELETE", &format!("/api/deviceProfile/{default}"), "");
+    assert_error(&refused, 400, 31, "default");
+    let again = ok(api.post("/api/deviceProfile", &json!({"name": "pumps"})));
+    assert_ne!(again["id"], made["id"]);
+}

@@ -73,10 +73,7 @@ fn every_shape_that_devices_send_can_be_saved_with_any_content_type() {
         let headers = [("X-Authorization", bearer.as_str()), ("Content-Type", kind)];
         ok_empty(api.with_headers("POST", &path, &headers, body));
     }
-    ok_empty(api.post(
-        &api.plugin(&device, "timeseries/ANY/3600"),
-        &json!({"v": 1}),
-    ));
+    ok_empty(api.post(&api.plugin(&device, "timeseries/ANY/0"), &json!({"v": 1})));
     let found = latest(&api, &device, "");
     let keys: Vec<_> = found.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["v", "w", "x", "y", "z"]);
@@ -226,4 +223,30 @@ fn the_size_of_a_body_is_a_setting() {
         31,
         "Payload size exceeds the limit of 1000 bytes",
     );
+}
+
+#[test]
+fn a_ttl_is_taken_where_it_is_what_happens_and_refused_where_it_would_be_ignored() {
+    let api = start();
+    let pumps = json!({"name": "pumps",
+        "profileData": {"configuration": {"storageTtlSeconds": 3600}}});
+    ok(api.post("/api/deviceProfile", &pumps));
+    let pump = ok(api.post("/api/device", &json!({"name": "p", "type": "pumps"})));
+    let pump = pump["id"]["id"].as_str().unwrap();
+    let save = |device: &str, ttl: &str| {
+        let path = format!("/api/plugins/telemetry/DEVICE/{device}/timeseries/ANY/{ttl}");
+        api.post(&path, &json!({"v": 1}))
+    };
+    ok_empty(save(pump, "3600"));
+    ok_empty(save(pump, "0"));
+    assert_error(&save(pump, "60"), 400, 31, "storageTtlSeconds");
+    assert_error(&save(pump, "-1"), 400, 31, "ttl");
+    let device = api.create_device("kept for ever");
+    let refused = save(&device.id, "3600");
+    assert_error(&refused, 400, 31, "storageTtlSeconds");
+    assert!(refused.json["detail"]
+        .as_str()
+        .unwrap()
+        .contains("kept 0 seconds"));
+    assert_eq!(latest(&api, &device, ""), json!({}));
 }

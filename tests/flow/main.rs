@@ -4,5 +4,6 @@
 mod common;
 
 mod crash;
+mod retention;
 mod start;
 mod stop;

@@ -110,7 +110,7 @@ def profiles(client):
 def telemetry(client, device):
     rows = [{"ts": ts, "values": {"t": 20.5 + ts / 1000, "n": ts}} for ts in range(1000, 6000, 1000)]
     expect("save", client.save_entity_telemetry(device.id, "ANY", rows), None)
-    expect("save with ttl", client.save_entity_telemetry_with_ttl(device.id, "ANY", 3600, {"ttl": True}), None)
+    expect("save with ttl", client.save_entity_telemetry_with_ttl(device.id, "ANY", 0, {"ttl": True}), None)
     keys = client.get_timeseries_keys_v1(device.id)
     assert {"t", "n", "ttl"} <= set(keys), keys
     latest = client.get_latest_timeseries(device.id, keys="t,missing")

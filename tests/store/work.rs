@@ -5,7 +5,7 @@ use industryos_iot::model::attributes::Scope;
 use industryos_iot::model::ids::{DeviceId, Epoch, Origin};
 use industryos_iot::model::query::{HistoryQuery, Order};
 use industryos_iot::model::telemetry::Row;
-use industryos_iot::model::units::ByteSize;
+use industryos_iot::model::units::{ByteSize, Period};
 use industryos_iot::model::value::{Key, Value};
 use industryos_iot::observability::Metrics;
 use industryos_iot::store::batch::DeleteSelection;
@@ -13,6 +13,7 @@ use industryos_iot::store::sled::SledStore;
 use industryos_iot::store::{Batch, Change, Config, SharedStore, StoreError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Tasks of one writer; each writes to a device of its own.
 pub const TASKS: u64 = 4;
@@ -31,6 +32,9 @@ pub fn config(path: &Path) -> Config {
         queue_bytes: ByteSize(1 << 20),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 10),
+        retention: Period(Duration::ZERO),
+        retention_slice: 1000,
+        max_size: ByteSize(0),
     }
 }
 

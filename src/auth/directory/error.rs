@@ -20,6 +20,9 @@ pub enum DirectoryError {
     ProfileNameMissing,
     ProfileNameTooLong,
     ProfileNameTaken,
+    /// So many devices have it.
+    ProfileInUse(u64),
+    ProfileIsDefault,
     CredentialsKindMissing,
     CredentialsKindUnsupported,
     CredentialsIdMissing,
@@ -68,6 +71,15 @@ impl fmt::Display for DirectoryError {
                 return write!(f, "Device profile with id [{id}] is not found");
             }
             Store(error) => return error.fmt(f),
+            ProfileInUse(devices) => {
+                return write!(
+                    f,
+                    "Device profile is used by {devices} device(s): give them another one first"
+                );
+            }
+            ProfileIsDefault => {
+                "The default device profile cannot be deleted: make another one the default first"
+            }
             NameMissing => "Device name should be specified!",
             NameTooLong => "Validation error: name length must be equal or less than 255",
             NameTaken => "Device with such name already exists!",

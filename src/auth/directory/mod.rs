@@ -162,6 +162,12 @@ impl Directory {
             .await
     }
 
+    /// Errors: `ProfileNotFound`, `ProfileIsDefault`, `ProfileInUse`, `Store`.
+    pub async fn delete_profile(&self, id: ProfileId) -> Result<()> {
+        self.alone(move |inner| async move { inner.delete_profile(id).await })
+            .await
+    }
+
     /// Makes it the default one in place of the present one, in one durable step.
     /// Errors: `ProfileNotFound`, `Store`.
     pub async fn set_default_profile(&self, id: ProfileId) -> Result<Profile> {

@@ -106,6 +106,8 @@ pub struct ProfileOrder {
     pub name: String,
     pub description: Option<String>,
     pub options: ProfileOptions,
+    /// Seconds that points are kept; 0 = for ever, `None` = as `store.retention` says.
+    pub retention: Option<u64>,
     /// Updates only: the version that was read; `None` skips the check.
     pub version: Option<u64>,
 }

@@ -5,6 +5,7 @@ use super::orders::{ProfileChoice, ProfileOrder};
 use super::{names, DirectoryError, Inner, Result};
 use crate::model::device::{Profile, ProfileOptions};
 use crate::model::ids::ProfileId;
+use crate::model::query::{PageRequest, SortBy};
 use crate::store::{Batch, Change, StoreError};
 
 impl Inner {
@@ -69,6 +70,7 @@ impl Inner {
             name: order.name,
             description: order.description,
             options: order.options,
+            retention: order.retention,
             ..present.clone()
         };
         if wanted != present {
@@ -92,6 +94,28 @@ impl Inner {
         }
         self.put_profiles(changed).await?;
         Ok(chosen)
+    }
+
+    /// Devices and default stay whole: a profile that is needed is not deleted.
+    pub(super) async fn delete_profile(&self, id: ProfileId) -> Result<()> {
+        let found = self.store.profile(id).await?;
+        if found.ok_or(DirectoryError::ProfileNotFound(id))?.default {
+            return Err(DirectoryError::ProfileIsDefault);
+        }
+        let one = PageRequest {
+            size: 1,
+            page: 0,
+            text: None,
+            sort: SortBy::CreatedTime,
+            descending: false,
+        };
+        match self.store.devices(&one, Some(id)).await?.total {
+            0 => {}
+            devices => return Err(DirectoryError::ProfileInUse(devices as u64)),
+        }
+        let batch = Batch::of_system(vec![Change::ProfileDelete(id)]);
+        self.store.commit(batch).await?;
+        Ok(())
     }
 
     async fn put_profiles(&self, profiles: Vec<Profile>) -> Result<()> {

@@ -30,6 +30,7 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("mqtt.inflight_window", usize::from(mqtt.inflight_window)),
         ("mqtt.max_subscriptions", mqtt.max_subscriptions),
         ("payload.max_points", config.payload.max_points),
+        ("store.retention_slice", config.store.retention_slice),
         ("admin.login_attempts", admin.login_attempts as usize),
         ("admin.login_subjects", admin.login_subjects),
         ("registry.queued_calls", registry.queued_calls),
@@ -99,9 +100,15 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
         holds: !period.0.is_zero() && period.0 <= LONGEST,
         why: "must be more than nothing and at most 100 years",
     })
-    .chain([Rule {
-        key: "device.max_session_expiry",
-        holds: device.max_session_expiry.0 <= LONGEST,
-        why: "must be at most 100 years",
-    }])
+    .chain(
+        [
+            ("device.max_session_expiry", device.max_session_expiry),
+            ("store.retention", config.store.retention),
+        ]
+        .map(|(key, period)| Rule {
+            key,
+            holds: period.0 <= LONGEST,
+            why: "must be at most 100 years",
+        }),
+    )
 }

@@ -367,7 +367,7 @@ pub(crate) async fn the_ids_of_a_list_are_those_of_its_pages(bench: Bench) {
     });
 }
 
-pub(super) fn profile(id: ProfileId, name: &str) -> Profile {
+pub(crate) fn profile(id: ProfileId, name: &str) -> Profile {
     Profile {
         id,
         created: 1,

@@ -6,6 +6,7 @@
 mod attributes;
 mod pages;
 mod reads;
+mod retention;
 mod series;
 mod tables;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!    identity       node id and incarnation, replaced as a whole at each start
 //!    journal/       segments (see `journal::segment`)
 //!    sled/          sled's files; made as sled.new/ and renamed when whole
+//!    sled.old/      while a smaller copy takes its place (see `compact`)
 //! ```
 
 use super::room::Room;
@@ -15,7 +16,7 @@ use crate::store::journal::io;
 use crate::store::journal::segment::sync_directory;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub struct DataDirectory {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub identity: (NodeId, Incarnation),
     /// Released when the process ends, however it ends.
     _lock: File,
@@ -48,8 +49,33 @@ impl DataDirectory {
         self.path.join("journal")
     }
 
-    fn sled(&self) -> PathBuf {
+    pub(super) fn sled(&self) -> PathBuf {
         self.path.join("sled")
+    }
+
+    /// Bytes that all its files take on the disk, those set aside included.
+    pub fn disk_use(&self) -> Result<u64, StoreError> {
+        let use_of = |path: &Path| -> std::io::Result<u64> {
+            let mut sum = 0;
+            for entry in std::fs::read_dir(path)? {
+                // Segments come and go meanwhile.
+                let Ok(found) = entry?.metadata() else {
+                    continue;
+                };
+                sum += found.blocks() * 512;
+            }
+            Ok(sum)
+        };
+        let failed = |e| io("measuring the data directory", e);
+        let journal = use_of(&self.journal()).map_err(failed)?;
+        let sled = use_of(&self.sled()).map_err(failed)?;
+        let blobs = self.sled().join("blobs");
+        let blobs = if blobs.exists() {
+            use_of(&blobs).map_err(failed)?
+        } else {
+            0
+        };
+        Ok(journal + sled + blobs)
     }
 
     /// Opens sled; `cache` in bytes.
@@ -64,17 +90,31 @@ impl DataDirectory {
 
     /// A start killed half-way leaves `sled.new` behind and nothing else.
     fn make_sled(&self, cache: u64) -> Result<(), StoreError> {
-        let fresh = self.path.join("sled.new");
+        let db = self.open_copy(cache)?;
+        db.flush().map_err(super::table::failed)?;
+        drop(db);
+        self.sync_copy()?;
+        std::fs::rename(self.fresh(), self.sled())
+            .map_err(|e| io("naming the sled directory", e))?;
+        sync_directory(&self.path)
+    }
+
+    fn fresh(&self) -> PathBuf {
+        self.path.join("sled.new")
+    }
+
+    /// An empty one beside `sled`, in place of what was left of another.
+    pub(super) fn open_copy(&self, cache: u64) -> Result<sled::Db, StoreError> {
+        let fresh = self.fresh();
         if fresh.exists() {
             std::fs::remove_dir_all(&fresh)
                 .map_err(|e| io("removing an unfinished sled directory", e))?;
         }
-        let db = open_patiently(&fresh, cache)?;
-        db.flush().map_err(super::table::failed)?;
-        drop(db);
-        sync_files(&fresh)?;
-        std::fs::rename(&fresh, self.sled()).map_err(|e| io("naming the sled directory", e))?;
-        sync_directory(&self.path)
+        open_patiently(&fresh, cache)
+    }
+
+    pub(super) fn sync_copy(&self) -> Result<(), StoreError> {
+        sync_files(&self.fresh())
     }
 
     /// Keeps blocks ahead of sled's file.

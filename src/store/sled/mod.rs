@@ -8,6 +8,7 @@
 
 mod apply;
 mod checkpoint;
+mod compact;
 mod directory;
 mod engine;
 mod heads;
@@ -65,6 +66,7 @@ impl SledStore {
         let directory = DataDirectory::take(&config.path)?;
         let (node, incarnation) = directory.identity;
         let shares = config.shares();
+        compact::if_needed(&directory, shares.cache, config.max_size.0)?;
         let db = directory.open_sled(shares.cache)?;
         let table = Table::new((*db).clone());
         telemetry::by_time::complete(&table)?;

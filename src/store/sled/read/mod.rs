@@ -7,5 +7,6 @@ mod devices;
 mod folding;
 mod operators;
 mod points;
+mod retention;
 mod rpcs;
 mod timeseries;

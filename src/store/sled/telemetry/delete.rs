@@ -95,7 +95,12 @@ pub fn expire(
     before: Millis,
     through: LogSequence,
 ) -> Result<(), StoreError> {
-    for (number, range) in directory::in_tx(tx, device)? {
+    let blocks = directory::in_tx(tx, device)?;
+    if blocks.is_empty() && tx.get(&keys::series(device))?.is_none() {
+        // A device that is gone, or never had a point: nothing of it may come to be.
+        return Ok(());
+    }
+    for (number, range) in blocks {
         if range.max < before {
             directory::remove(tx, device, number);
         } else if range.min < before {

@@ -11,6 +11,7 @@ mod measure;
 mod merging;
 mod races;
 mod replaying;
+mod retention;
 mod scans;
 mod streams;
 mod walks;
@@ -20,7 +21,7 @@ use super::SledStore;
 use crate::model::ids::{DeviceId, Epoch, Origin};
 use crate::model::query::{HistoryQuery, Order};
 use crate::model::telemetry::Row;
-use crate::model::units::ByteSize;
+use crate::model::units::{ByteSize, Period};
 use crate::model::value::{Key, Value};
 use crate::observability::Metrics;
 use crate::store::{Batch, Change, Config, Log, StoreError, TimeseriesStore};
@@ -37,6 +38,9 @@ pub(super) fn config(path: &Path) -> Config {
         queue_bytes: ByteSize(64 << 20),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 20),
+        retention: Period(Duration::ZERO),
+        retention_slice: 1000,
+        max_size: ByteSize(0),
     }
 }
 
