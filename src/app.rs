@@ -3,6 +3,7 @@
 use crate::api::{self, ApiState};
 use crate::auth::{Auth, GeneratedPassword};
 use crate::config::Config;
+use crate::model::event::EventKind;
 use crate::observability::{health, Metrics};
 use crate::registry::Registry;
 use crate::store::sled::SledStore;
@@ -12,6 +13,7 @@ use actix_web::web::ServiceConfig;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Sockets that are bound but not yet served; a test brings its own with port 0.
 #[derive(Debug, Default)]
@@ -87,6 +89,8 @@ pub struct App {
     http: Option<http::Door>,
     mqtt: Option<mqtt::Door>,
     generated: Option<GeneratedPassword>,
+    /// Looks after old points.
+    keeping: tokio::task::JoinHandle<()>,
 }
 
 impl App {
@@ -113,7 +117,8 @@ impl App {
             auth.clone(),
             metrics.clone(),
         );
-        registry.keep(Keeper::new(store.clone(), metrics.clone(), &config.store));
+        let keeper = Keeper::new(store.clone(), metrics.clone(), &config.store);
+        let keeping = actix::spawn(keep(keeper, registry.clone()));
         let mut app = App {
             store,
             auth,
@@ -122,6 +127,7 @@ impl App {
             http: None,
             mqtt: None,
             generated,
+            keeping,
         };
         app.open_doors(config, listeners)?;
         Ok(app)
@@ -215,10 +221,42 @@ impl App {
         if let Some(mqtt) = self.mqtt {
             mqtt.stop().await;
         }
+        self.keeping.abort();
         self.registry.stop().await;
         if let Some(http) = self.http {
             http.stop().await;
         }
         self.store.close().await
+    }
+}
+
+/// How often; `store.retention_slice` devices are looked at each time.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Lets old points go, and tells the streams of devices that the cap took some of.
+async fn keep(mut keeper: Keeper, registry: Registry) {
+    let mut failing: Option<StoreError> = None;
+    loop {
+        tokio::time::sleep(KEEP_EVERY).await;
+        match keeper.tick(registry.now()).await {
+            Ok(dropped) => {
+                failing = None;
+                for one in dropped {
+                    let kind = EventKind::TelemetryDropped {
+                        before: one.before,
+                        blocks: one.extent.blocks,
+                        rows: one.extent.rows,
+                        bytes: one.extent.bytes,
+                    };
+                    registry.tell(one.device, kind);
+                }
+            }
+            // Said once, not each second.
+            Err(error) if failing.as_ref() != Some(&error) => {
+                tracing::warn!(%error, "old points could not be dropped; it is tried again");
+                failing = Some(error);
+            }
+            Err(_) => {}
+        }
     }
 }

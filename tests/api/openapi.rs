@@ -127,6 +127,13 @@ impl World {
             ("DELETE", "/api/device/{deviceId}") => {
                 call.path = format!("/api/device/{}", self.api.create_device(&unique()).id);
             }
+            ("DELETE", "/api/deviceProfile/{deviceProfileId}") => {
+                let made = self
+                    .api
+                    .post("/api/deviceProfile", &json!({"name": unique()}));
+                let id = made.json["id"]["id"].as_str().unwrap().to_owned();
+                call.path = format!("/api/deviceProfile/{id}");
+            }
             ("GET", "/api/tenant/device") => call.path += "?deviceName=offline",
             ("GET", "/api/devices") => call.path += &format!("?deviceIds={}", self.offline.id),
             ("GET", path) if path.ends_with("history") => call.path += "?startTs=0&endTs=1",
