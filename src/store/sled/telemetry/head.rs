@@ -3,11 +3,13 @@
 //! ```text
 //!  row:  ts - previous ts | epoch - previous | sequence - previous | values | value ...
 //!        signed varint      signed varint      signed varint         varint
-//!  value:  key number varint | tag u8 | bytes
+//!  value:  key number * 8 + tag, varint | as in `codec`, or with the tag DECIMAL: the number under a
+//!          power of ten, folded, * 4 + power, varint
 //! ```
 //! About a tenth of what the rows take as values: 100,000 devices have an open head each.
 
 use super::codec::{self, Reader};
+use super::decimals;
 use super::dictionary::Dictionary;
 use super::rows::Rows;
 use crate::model::ids::{Epoch, Origin};
@@ -16,6 +18,9 @@ use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
 use crate::store::traits::LogSequence;
 use std::time::Instant;
+
+/// A tag that only heads have, besides those of `codec`.
+const DECIMAL: u8 = 6;
 
 pub struct Head {
     keys: Dictionary,
@@ -63,9 +68,7 @@ impl Head {
             for (key, value) in &row.values {
                 let number = self.keys.number_at(guess, key);
                 guess = number + 1;
-                codec::put_varint(&mut self.encoded, u64::from(number));
-                self.encoded.push(codec::tag(value.as_ref()));
-                codec::put_value(&mut self.encoded, value.as_ref());
+                put_value(&mut self.encoded, number, value.as_ref());
             }
             self.last = (row.ts, origin);
         }
@@ -113,6 +116,18 @@ impl Head {
     }
 }
 
+fn put_value(out: &mut Vec<u8>, key: u32, value: ValueRef<'_>) {
+    let key = u64::from(key) << 3;
+    if let ValueRef::Double(number) = value {
+        if let Some(short) = decimals::short(number) {
+            codec::put_varint(out, key | u64::from(DECIMAL));
+            return codec::put_varint(out, short);
+        }
+    }
+    codec::put_varint(out, key | u64::from(codec::tag(value)));
+    codec::put_value(out, value);
+}
+
 /// Reads one row: its values to the visitor, its time and origin as the answer.
 fn read_row<'a>(
     reader: &mut Reader<'a>,
@@ -127,9 +142,12 @@ fn read_row<'a>(
     let epoch = last.epoch.0.wrapping_add(reader.signed()? as u64);
     let sequence = last.sequence.wrapping_add(reader.signed()? as u64);
     for _ in 0..reader.varint()? {
-        let key = u32::try_from(reader.varint()?).ok()?;
-        let tag = reader.byte()?;
-        visit(key, reader.value(tag)?);
+        let head = reader.varint()?;
+        let value = match (head & 7) as u8 {
+            DECIMAL => ValueRef::Double(decimals::long(reader.varint()?)),
+            tag => reader.value(tag)?,
+        };
+        visit(u32::try_from(head >> 3).ok()?, value);
     }
     let origin = Origin {
         epoch: Epoch(epoch),

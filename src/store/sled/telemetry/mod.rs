@@ -6,7 +6,10 @@
 
 pub mod block;
 pub mod by_time;
+pub mod by_key;
+pub mod cells;
 pub mod codec;
+pub mod decimals;
 pub mod delete;
 pub mod dictionary;
 pub mod directory;

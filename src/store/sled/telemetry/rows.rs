@@ -7,7 +7,8 @@
 //!          bits: the number; of a text its place in `ends`
 //! ```
 
-use super::codec::{tag, DOUBLE, FALSE, JSON, LONG, TEXT};
+use super::cells::{is_text, value, Cell, Texts};
+use super::codec::FALSE;
 use super::dictionary::Dictionary;
 use crate::model::ids::Origin;
 use crate::model::value::{Key, Value, ValueRef};
@@ -29,48 +30,6 @@ struct Stamp {
     end: usize,
 }
 
-/// A value under the number of its key. Its type is a tag of `codec`.
-#[derive(Clone, Copy, Debug)]
-pub struct Cell {
-    pub key: u32,
-    pub tag: u8,
-    pub bits: u64,
-}
-
-/// Texts behind each other. Several cells may share one.
-#[derive(Clone, Debug, Default)]
-pub struct Texts {
-    arena: String,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    pub fn push(&mut self, text: &str) -> u64 {
-        self.arena.push_str(text);
-        self.ends.push(self.arena.len());
-        self.ends.len() as u64 - 1
-    }
-
-    pub fn get(&self, number: u64) -> Option<&str> {
-        let at = usize::try_from(number).ok()?;
-        let end = *self.ends.get(at)?;
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
-        self.arena.get(start.copied().unwrap_or(0)..end)
-    }
-
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Adds all of another; returns what to add to its numbers.
-    fn append(&mut self, later: &Texts) -> u64 {
-        let (texts, bytes) = (self.ends.len() as u64, self.arena.len());
-        self.arena.push_str(&later.arena);
-        self.ends.extend(later.ends.iter().map(|end| bytes + end));
-        texts
-    }
-}
-
 /// A row as it is looked at.
 #[derive(Clone, Copy)]
 pub struct RowRef<'a> {
@@ -89,22 +48,6 @@ impl<'a> RowRef<'a> {
     }
 }
 
-fn value<'a>(texts: &'a Texts, cell: &Cell) -> ValueRef<'a> {
-    // A number without a text cannot be: only `Rows` hands them out.
-    let text = || texts.get(cell.bits).unwrap_or_default();
-    match cell.tag {
-        LONG => ValueRef::Long(cell.bits as i64),
-        DOUBLE => ValueRef::Double(f64::from_bits(cell.bits)),
-        TEXT => ValueRef::Text(text()),
-        JSON => ValueRef::Json(text()),
-        tag => ValueRef::Bool(tag != FALSE),
-    }
-}
-
-fn is_text(tag: u8) -> bool {
-    tag == TEXT || tag == JSON
-}
-
 impl Rows {
     /// No rows yet, of these keys.
     pub fn of(keys: Dictionary) -> Self {
@@ -112,6 +55,66 @@ impl Rows {
             keys,
             ..Self::default()
         }
+    }
+
+    /// Rows out of columns: for each key the rows that have a value (`None` = all), ascending, and
+    /// the values. `None` when the columns do not fit their keys and rows.
+    pub fn of_columns(
+        keys: Dictionary,
+        stamps: &[(Millis, Origin)],
+        columns: Vec<(Option<Vec<u32>>, Vec<Cell>)>,
+        texts: Texts,
+    ) -> Option<Self> {
+        // First how many cells each row has, then where they begin; the filling moves that to
+        // where they end.
+        let mut ends = vec![0usize; stamps.len()];
+        for (rows, _) in &columns {
+            match rows {
+                None => ends.iter_mut().for_each(|count| *count += 1),
+                Some(rows) => rows.iter().try_for_each(|row| {
+                    *ends.get_mut(*row as usize)? += 1;
+                    Some(())
+                })?,
+            }
+        }
+        let mut sum = 0;
+        for place in &mut ends {
+            sum += std::mem::replace(place, sum);
+        }
+        let (key, tag, bits) = (0, FALSE, 0);
+        let mut cells = vec![Cell { key, tag, bits }; sum];
+        if keys.len() != columns.len() {
+            return None;
+        }
+        for (rows, column) in columns {
+            let count = rows.as_ref().map_or(stamps.len(), Vec::len);
+            if column.len() != count {
+                return None;
+            }
+            for (at, cell) in column.into_iter().enumerate() {
+                let row = rows.as_ref().map_or(at, |rows| rows[at] as usize);
+                let place = &mut ends[row];
+                cells[*place] = cell;
+                *place += 1;
+            }
+        }
+        let stamps = stamps.iter().zip(ends);
+        let stamps = stamps.map(|((ts, origin), end)| Stamp {
+            ts: *ts,
+            origin: *origin,
+            end,
+        });
+        Some(Self {
+            keys,
+            stamps: stamps.collect(),
+            cells,
+            texts,
+        })
+    }
+
+    /// Number of values.
+    pub fn values(&self) -> usize {
+        self.cells.len()
     }
 
     /// Number of rows.
@@ -155,15 +158,8 @@ impl Rows {
 
     /// Adds a value to the row under way, which [`Rows::end_row`] ends. `key` is a number in `keys`.
     pub fn put(&mut self, key: u32, value: ValueRef<'_>) {
-        let bits = match value {
-            ValueRef::Bool(_) => 0,
-            ValueRef::Long(number) => number as u64,
-            ValueRef::Double(number) => number.to_bits(),
-            ValueRef::Text(text) | ValueRef::Json(text) => self.texts.push(text),
-        };
-        let tag = tag(value);
         debug_assert!((key as usize) < self.keys.len());
-        self.cells.push(Cell { key, tag, bits });
+        self.cells.push(Cell::of(key, value, &mut self.texts));
     }
 
     pub fn end_row(&mut self, ts: Millis, origin: Origin) {
@@ -343,42 +339,5 @@ impl Rows {
         for cell in &mut self.cells {
             cell.key = numbers[cell.key as usize];
         }
-    }
-}
-
-/// Cells by key: what columns are made of.
-pub struct ByKey {
-    /// Where each key's cells end.
-    ends: Vec<usize>,
-    /// With the number of its row, ascending.
-    cells: Vec<(u32, Cell)>,
-}
-
-impl ByKey {
-    pub fn of(rows: &Rows) -> Self {
-        // First how many cells each key has, then where they begin; the filling moves that to
-        // where they end.
-        let mut ends = vec![0usize; rows.keys.len()];
-        rows.cells.iter().for_each(|c| ends[c.key as usize] += 1);
-        let mut sum = 0;
-        for place in &mut ends {
-            sum += std::mem::replace(place, sum);
-        }
-        let (key, tag, bits) = (0, 0, 0);
-        let mut cells = vec![(0, Cell { key, tag, bits }); rows.cells.len()];
-        for (at, row) in rows.iter().enumerate() {
-            for cell in row.cells {
-                let place = &mut ends[cell.key as usize];
-                cells[*place] = (at as u32, *cell);
-                *place += 1;
-            }
-        }
-        Self { ends, cells }
-    }
-
-    /// Cells of one key with their rows.
-    pub fn cells(&self, key: usize) -> &[(u32, Cell)] {
-        let start = key.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.cells[start..self.ends[key]]
     }
 }

@@ -75,22 +75,24 @@ pub fn write(
     let Some((min, max)) = rows.ends() else {
         return Ok(());
     };
+    let blocks = block::blocks(&rows);
+    if blocks > 1 && rows.len() > 1 {
+        return write_in(tx, device, state, rows, kind, blocks);
+    }
     let encoded = block::encode(&rows);
     if encoded.len() > LONGEST && rows.len() > 1 {
-        let parts = encoded.len().div_ceil(BLOCK).min(rows.len());
-        let end = |part: usize| rows.len() * part / parts;
-        for part in 0..parts {
-            let part = rows.part(end(part)..end(part + 1));
-            write(tx, device, state, part, kind)?;
-        }
-        return Ok(());
+        let parts = encoded.len().div_ceil(BLOCK);
+        return write_in(tx, device, state, rows, kind, parts);
     }
     let number = state.number();
+    // What is full by its rows is not small, however few bytes they take: it would be merged and
+    // cut again for ever.
+    let least = if block::is_full(&rows) { BLOCK } else { 0 };
     let range = BlockRange {
         min,
         max,
         rows: rows.len() as u32,
-        bytes: encoded.len() as u32,
+        bytes: encoded.len().max(least) as u32,
         rank: kind.rank.unwrap_or(number),
         side: kind.side,
     };
@@ -98,4 +100,22 @@ pub fn write(
         state.small = state.small.wrapping_add(1);
     }
     directory::put(tx, device, number, &range, encoded)
+}
+
+/// Writes several rows in about so many parts.
+fn write_in(
+    tx: &mut Tx<'_>,
+    device: DeviceId,
+    state: &mut SeriesState,
+    rows: Rows,
+    kind: Kind,
+    parts: usize,
+) -> Result<(), StoreError> {
+    let parts = parts.clamp(2, rows.len().max(2));
+    let end = |part: usize| rows.len() * part / parts;
+    for part in 0..parts {
+        let part = rows.part(end(part)..end(part + 1));
+        write(tx, device, state, part, kind)?;
+    }
+    Ok(())
 }

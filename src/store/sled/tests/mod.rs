@@ -3,6 +3,7 @@
 mod blocks;
 mod by_time;
 mod churn;
+mod columns;
 mod contract;
 mod fixture;
 mod killing;

@@ -1,13 +1,8 @@
-//! A sealed block: rows of one device by column, with one time column for all keys.
+//! Blocks of version 1, which is not written any more: rows of one device by column, with one time
+//! column for all keys, packed with lz4 as one.
 //!
 //! ```text
-//!  0    1         5
-//!  +----+---------+----------------------+------------------
-//!  | v  | crc32   | length of the columns | columns (lz4)
-//!  | u8 | u32 le  | varint                |
-//!  +----+---------+----------------------+------------------
-//!  crc32 covers everything behind it.
-//!
+//!  body:     length of the columns varint | columns (lz4)
 //!  columns:  rows varint | keys varint | key (length, bytes) ... | column (length, bytes) ...
 //!    times       first value, then differences of differences, signed varints
 //!    epochs      differences, signed varints: a run of zeros while one actor lives
@@ -17,100 +12,18 @@
 //! ```
 //! Rows are sorted by (time, origin), and no (time, key) stands twice.
 
-use super::codec::{self, Reader};
-use super::rows::{ByKey, Cell, Rows};
+use super::super::codec::Reader;
+use super::super::rows::Rows;
+use super::points::Points;
 use crate::model::ids::{Epoch, Origin};
-use crate::model::value::{Key, Value, ValueRef};
+use crate::model::value::{Key, ValueRef};
 use crate::model::Millis;
 
-pub const VERSION: u8 = 1;
 /// Most bytes that a block's columns may claim to have: guards the decoder.
 const MOST: usize = 64 << 20;
 const MIXED: u8 = 0xff;
 const EVERY_ROW: u8 = 0;
 const BITMAP: u8 = 1;
-
-/// Encodes normalised rows.
-pub fn encode(rows: &Rows) -> Vec<u8> {
-    let mut columns = Vec::new();
-    codec::put_varint(&mut columns, rows.len() as u64);
-    codec::put_varint(&mut columns, rows.keys.len() as u64);
-    for key in rows.keys.keys() {
-        codec::put_bytes(&mut columns, key.as_bytes());
-    }
-    let times = rows.iter().map(|row| row.ts);
-    codec::put_bytes(&mut columns, &second_differences(times));
-    codec::put_bytes(&mut columns, &epochs(rows));
-    let sequences = rows.iter().map(|row| row.origin.sequence as i64);
-    codec::put_bytes(&mut columns, &second_differences(sequences));
-    let by_key = ByKey::of(rows);
-    for key in 0..rows.keys.len() {
-        codec::put_bytes(&mut columns, &column(rows, by_key.cells(key)));
-    }
-    let mut body = Vec::new();
-    codec::put_varint(&mut body, columns.len() as u64);
-    body.extend_from_slice(&lz4_flex::block::compress(&columns));
-    let mut out = vec![VERSION];
-    out.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-    out.extend_from_slice(&body);
-    out
-}
-
-fn second_differences(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
-    let mut out = Vec::new();
-    let (mut last, mut last_step) = (0i64, 0i64);
-    for number in numbers {
-        let step = number.wrapping_sub(last);
-        codec::put_signed(&mut out, step.wrapping_sub(last_step));
-        (last, last_step) = (number, step);
-    }
-    out
-}
-
-fn epochs(rows: &Rows) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut last = 0u64;
-    for row in rows.iter() {
-        codec::put_signed(&mut out, row.origin.epoch.0.wrapping_sub(last) as i64);
-        last = row.origin.epoch.0;
-    }
-    out
-}
-
-fn column(rows: &Rows, cells: &[(u32, Cell)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    if cells.len() == rows.len() {
-        out.push(EVERY_ROW);
-    } else {
-        out.push(BITMAP);
-        let mut bits = vec![0u8; rows.len().div_ceil(8)];
-        for (row, _) in cells {
-            if let Some(byte) = bits.get_mut(*row as usize / 8) {
-                *byte |= 1 << (row % 8);
-            }
-        }
-        out.extend_from_slice(&bits);
-    }
-    let mut tags = cells.iter().map(|(_, cell)| cell.tag);
-    match tags.next() {
-        Some(first) if tags.all(|tag| tag == first) => out.push(first),
-        _ => {
-            out.push(MIXED);
-            out.extend(cells.iter().map(|(_, cell)| cell.tag));
-        }
-    }
-    let mut last = 0i64;
-    for (_, cell) in cells {
-        match rows.value(cell) {
-            ValueRef::Long(number) => {
-                codec::put_signed(&mut out, number.wrapping_sub(last));
-                last = number;
-            }
-            other => codec::put_value(&mut out, other),
-        }
-    }
-    out
-}
 
 /// A block that has been read, checked and unpacked; its columns are decoded when asked for.
 pub struct Block {
@@ -123,13 +36,8 @@ pub struct Block {
 }
 
 impl Block {
-    /// `None` for anything that is not a whole, undamaged block of a known version.
-    pub fn read(bytes: &[u8]) -> Option<Block> {
-        let (version, rest) = bytes.split_first()?;
-        let (crc, body) = rest.split_first_chunk::<4>()?;
-        if *version != VERSION || crc32fast::hash(body) != u32::from_le_bytes(*crc) {
-            return None;
-        }
+    /// `None` when the body is not what it should be.
+    pub fn read(body: &[u8]) -> Option<Block> {
         let mut reader = Reader(body);
         let length = reader.count(MOST)?;
         let columns = lz4_flex::block::decompress(reader.0, length).ok()?;
@@ -167,19 +75,21 @@ impl Block {
         })
     }
 
-    pub fn has(&self, key: &str) -> bool {
-        self.keys.iter().any(|held| held == key)
+    /// Number of a key.
+    pub fn find(&self, key: &str) -> Option<usize> {
+        self.keys.iter().position(|held| held == key)
     }
 
-    /// Points of one key, by time. `None` when its column is damaged.
-    pub fn series(&self, key: &str) -> Option<Vec<(Millis, Origin, Value)>> {
-        let Some(number) = self.keys.iter().position(|held| held == key) else {
-            return Some(Vec::new());
-        };
-        let cells = self.cells(number)?;
-        let rows = self.times.iter().zip(&self.origins).zip(cells);
-        let points = rows.filter_map(|((ts, origin), cell)| Some((*ts, *origin, cell?.into())));
-        Some(points.collect())
+    /// Points of the key with this number, by time. `None` when they are damaged.
+    pub fn points(&self, key: usize) -> Option<Points> {
+        let mut points = Points::default();
+        let stamps = self.times.iter().zip(&self.origins);
+        for ((ts, origin), value) in stamps.zip(self.cells(key)?) {
+            if let Some(value) = value {
+                points.push(*ts, *origin, value);
+            }
+        }
+        Some(points)
     }
 
     /// All its rows.
