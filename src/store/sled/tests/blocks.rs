@@ -4,11 +4,11 @@ use super::super::keys;
 use super::super::telemetry::block::{self, Block};
 use super::super::telemetry::head::Head;
 use super::super::telemetry::rows::Rows;
-use super::{config, counts, message, open, put};
+use super::{config, counts, noisy, open, put};
 use crate::model::ids::{DeviceId, Epoch, Origin};
 use crate::model::telemetry::Row;
 use crate::model::value::{Key, Value};
-use crate::store::{Change, Log};
+use crate::store::Log;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -151,17 +151,6 @@ fn a_block_with_any_byte_flipped_or_missing_is_refused() {
         assert!(Block::read(&flipped).is_none(), "flipped {at}");
         assert!(Block::read(&whole[..at]).is_none(), "cut at {at}");
     }
-}
-
-/// A message that takes some room in a block.
-fn noisy(device: DeviceId, n: i64) -> Change {
-    let mut message = message(device, n);
-    if let Change::Telemetry { rows, .. } = &mut message {
-        let noise = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let noise = Value::Long((noise ^ noise >> 29).wrapping_mul(noise) as i64);
-        rows[0].values.push(("noise".into(), noise));
-    }
-    message
 }
 
 #[tokio::test]

@@ -140,8 +140,10 @@ fn through_head(rows: &Rows) -> Rows {
     head.rows()
 }
 
+type Listed = Vec<(i64, Origin, Vec<(Key, Value)>)>;
+
 /// All that rows hold, in their order.
-fn listed(rows: &Rows) -> Vec<(i64, Origin, Vec<(Key, Value)>)> {
+fn listed(rows: &Rows) -> Listed {
     let named = |(key, value)| {
         let key: Key = rows.keys.keys()[key as usize].clone();
         (key, Value::from(value))

@@ -108,6 +108,17 @@ pub(super) fn message(device: DeviceId, n: i64) -> Change {
     }
 }
 
+/// A message that takes some room in a block.
+pub(super) fn noisy(device: DeviceId, n: i64) -> Change {
+    let mut message = message(device, n);
+    if let Change::Telemetry { rows, .. } = &mut message {
+        let noise = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let noise = Value::Long((noise ^ noise >> 29).wrapping_mul(noise) as i64);
+        rows[0].values.push(("noise".into(), noise));
+    }
+    message
+}
+
 pub(super) async fn put(store: &SledStore, device: DeviceId, changes: Vec<Change>) {
     let batch = Batch::of_device(device, changes);
     store.commit(batch).await.unwrap();
