@@ -15,6 +15,22 @@ use std::ops::Range;
 /// Power of two by which the second sum of doubles is scaled down: exact, and it cannot overflow.
 const SCALE: f64 = 18_446_744_073_709_551_616.0;
 
+/// What some values add up to, as far as aggregations can use it. The sum of doubles is not in it:
+/// parts added up round differently than values added one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// Values of every type.
+    pub values: u64,
+    pub longs: u64,
+    pub doubles: u64,
+    pub texts: u64,
+    pub long_sum: i128,
+    /// Least and most.
+    pub long_extremes: Option<(i64, i64)>,
+    /// Least and most by `total_cmp`.
+    pub double_extremes: Option<(f64, f64)>,
+}
+
 /// One interval's running answer. Push the values in ascending time, so that sums of doubles
 /// round alike in every engine.
 #[derive(Clone, Debug)]
@@ -53,23 +69,13 @@ impl Fold {
             Value::Long(number) => {
                 self.longs += 1;
                 self.long_sum += i128::from(*number);
-                let better = self
-                    .long_extreme
-                    .is_none_or(|best| self.beats(number.cmp(&best)));
-                if better {
-                    self.long_extreme = Some(*number);
-                }
+                self.extend_longs(*number);
             }
             Value::Double(number) => {
                 self.doubles += 1;
                 self.double_sum += number;
                 self.scaled_sum += number / SCALE;
-                let better = self
-                    .double_extreme
-                    .is_none_or(|best| self.beats(number.total_cmp(&best)));
-                if better {
-                    self.double_extreme = Some(*number);
-                }
+                self.extend_doubles(*number);
             }
             Value::Text(text) => {
                 let better = match &self.text_extreme {
@@ -81,6 +87,48 @@ impl Fold {
                 }
             }
             Value::Bool(_) | Value::Json(_) => {}
+        }
+    }
+
+    /// Takes values by their summary, exactly as if each had been pushed. `false`, and nothing is
+    /// taken, when that cannot be: the values have to be looked at.
+    pub fn take(&mut self, summary: &Summary) -> bool {
+        let numbers = summary.longs + summary.doubles;
+        let enough = match self.aggregation {
+            Aggregation::Count => true,
+            Aggregation::Sum | Aggregation::Avg => summary.doubles == 0,
+            // Texts count only where there is no number.
+            Aggregation::Min | Aggregation::Max => numbers > 0 || summary.texts == 0,
+        };
+        if !enough {
+            return false;
+        }
+        self.count += summary.values;
+        self.longs += summary.longs;
+        self.doubles += summary.doubles;
+        self.long_sum += summary.long_sum;
+        if let Some((least, most)) = summary.long_extremes {
+            self.extend_longs(least);
+            self.extend_longs(most);
+        }
+        if let Some((least, most)) = summary.double_extremes {
+            self.extend_doubles(least);
+            self.extend_doubles(most);
+        }
+        true
+    }
+
+    fn extend_longs(&mut self, number: i64) {
+        let best = self.long_extreme;
+        if best.is_none_or(|best| self.beats(number.cmp(&best))) {
+            self.long_extreme = Some(number);
+        }
+    }
+
+    fn extend_doubles(&mut self, number: f64) {
+        let best = self.double_extreme;
+        if best.is_none_or(|best| self.beats(number.total_cmp(&best))) {
+            self.double_extreme = Some(number);
         }
     }
 

@@ -28,6 +28,9 @@ struct Folds {
     /// Of the first interval that is left.
     fold: Fold,
     rows: Vec<Point>,
+    /// Blocks that were not looked into.
+    #[cfg(test)]
+    summed: usize,
 }
 
 impl Folding {
@@ -46,6 +49,8 @@ impl Folding {
             intervals: intervals.iter().cloned().collect(),
             fold: Fold::new(aggregation),
             rows: Vec::new(),
+            #[cfg(test)]
+            summed: 0,
         };
         Self {
             walk: Walk::new(device, key, Order::Ascending, whole),
@@ -66,6 +71,11 @@ impl Folding {
         Ok(self)
     }
 
+    #[cfg(test)]
+    pub fn summed(&self) -> usize {
+        self.folds.summed
+    }
+
     pub fn finish(mut self) -> Vec<Point> {
         self.folds.next_interval();
         self.folds.rows
@@ -81,13 +91,20 @@ impl Folds {
         }
     }
 
-    /// Whether the block's answer could be had without its points: all of it lies in one interval.
+    /// Whether the block could be taken by what it adds up to: all of it lies in one interval.
     fn block(&mut self, times: RangeInclusive<Millis>, block: &Block) -> bool {
         let interval = self.interval_of(*times.start());
-        let inside =
-            interval.is_some_and(|one| one.contains(times.start()) && one.contains(times.end()));
-        let _ = (inside, block, &self.key);
-        false
+        let inside = |one: Range<Millis>| one.contains(times.start()) && one.contains(times.end());
+        let summary = match interval.is_some_and(inside) {
+            true => block.summary(&self.key),
+            false => None,
+        };
+        let taken = summary.is_some_and(|summary| self.fold.take(&summary));
+        #[cfg(test)]
+        {
+            self.summed += usize::from(taken);
+        }
+        taken
     }
 
     /// The first interval that ends after this time; those before are finished.

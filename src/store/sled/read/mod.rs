@@ -4,7 +4,7 @@ pub(super) mod aside;
 mod attributes;
 mod device_lists;
 mod devices;
-mod folding;
+pub(super) mod folding;
 mod operators;
 mod points;
 mod retention;

@@ -6,6 +6,7 @@ mod churn;
 mod columns;
 mod contract;
 mod fixture;
+mod folds;
 mod killing;
 mod limits;
 mod measure;

@@ -112,8 +112,6 @@ impl Block {
 
     /// What the values of one key add up to; without decoding them if there are many. `None` when
     /// its column is damaged, and for blocks of version 1, whose points have to be looked at.
-    // For aggregates, once they ask blocks before points.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub fn summary(&self, key: &str) -> Option<Summary> {
         let Some(number) = self.number(key) else {
             return Some(Summary::default());

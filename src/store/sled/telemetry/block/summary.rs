@@ -10,20 +10,7 @@
 //! ```
 
 use super::super::codec::{self, Reader, DOUBLE, LONG, TEXT};
-
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Summary {
-    /// Values of every type.
-    pub values: u64,
-    pub longs: u64,
-    pub doubles: u64,
-    pub texts: u64,
-    pub long_sum: i128,
-    /// Least and most.
-    pub long_extremes: Option<(i64, i64)>,
-    /// Least and most by `total_cmp`.
-    pub double_extremes: Option<(f64, f64)>,
-}
+pub use crate::store::aggregate::Summary;
 
 impl Summary {
     /// Takes a value by its tag and bits.
