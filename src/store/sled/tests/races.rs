@@ -109,3 +109,17 @@ async fn long_reads_take_a_place_aside_and_leave_the_callers_thread_alone() {
     assert_eq!(list.await.unwrap().total, 0);
     assert!(ids.await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_read_that_nobody_waits_for_any_more_is_left_out() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&cramped(directory.path()));
+    let taken: Vec<_> = (0..aside::AT_ONCE).map(|_| take_a_place(&store)).collect();
+    let (began, begun) = std::sync::mpsc::channel();
+    let engine = store.parts.engine.clone();
+    let work = move |_: &Engine| began.send(());
+    drop(store.asides.run(engine, work));
+    drop(taken);
+    // Its sender goes with it, whether it began or not.
+    assert!(begun.recv().is_err(), "it was done for nobody");
+}
