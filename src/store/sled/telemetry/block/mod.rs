@@ -38,7 +38,9 @@ const VALUES: usize = 1 << 17;
 
 /// In how many blocks rows are to be written at least.
 pub fn blocks(rows: &Rows) -> usize {
-    rows.len().div_ceil(ROWS).max(rows.values().div_ceil(VALUES))
+    rows.len()
+        .div_ceil(ROWS)
+        .max(rows.values().div_ceil(VALUES))
 }
 
 /// Whether twice as much might not fit into one block.
