@@ -1,7 +1,8 @@
 //! One device's mind: its sessions, pending RPC requests and attribute subscriptions.
 //!
 //! `state` is pure (event, now → effects), its steps are in `handle_*`; `turn` commits, reads and
-//! lets out; `actor` is the actix shell around it. Knows nothing of: protocols, engines, other
+//! lets out; `courier` carries what the actors of a thread commit to the store; `actor` is the
+//! actix shell around it. Knows nothing of: protocols, engines, other
 //! devices.
 
 pub mod activity;
@@ -9,6 +10,7 @@ pub mod actor;
 pub mod batching;
 pub mod client_rpc;
 pub mod config;
+mod courier;
 pub mod downlinks;
 pub mod effects;
 mod few;

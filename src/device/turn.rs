@@ -1,18 +1,21 @@
 //! A turn of the actor: takes mail in its order, asks the state, commits, and only then lets
 //! anything out. While a turn waits for the disk, the next mail waits for the turn.
 
+use super::courier::Courier;
 use super::host::Host;
 use super::lines::Lines;
 use super::messages::{Letter, Mail, PollId};
 use super::state::State;
 use super::turn_group::Group;
-use crate::model::attributes::Scope;
+use crate::model::attributes::{Revision, Scope};
 use crate::model::event::EventKind;
+use crate::model::ids::Epoch;
 use crate::model::reject::Rejection;
 use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::store::SharedStore;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -29,6 +32,7 @@ pub struct Turn {
     pub(super) state: State,
     pub(super) lines: Lines,
     pub(super) outside: Arc<Outside>,
+    pub(super) courier: Rc<Courier>,
     pub(super) last_poll: PollId,
     /// Why nobody is served: no such device (`None`), or it could not be read.
     pub(super) absent: Option<Option<Rejection>>,
@@ -51,6 +55,7 @@ impl Turn {
         Self {
             state,
             lines,
+            courier: Courier::of_thread(&outside.store),
             outside,
             last_poll: 0,
             absent: None,
@@ -61,6 +66,7 @@ impl Turn {
         }
     }
 
+    /// What most turns do not need is boxed: the shell allocates and moves the rest at each turn.
     pub async fn run(&mut self, letters: VecDeque<Letter>) {
         self.leaving = false;
         let only_ticks = letters.iter().all(|l| matches!(l.mail, Mail::Tick));
@@ -75,8 +81,8 @@ impl Turn {
                     reply,
                 } => self.uplinks(from, uplinks, reply, &mut group).await,
                 mail => {
-                    self.flush(&mut group).await;
-                    self.take(mail).await;
+                    Box::pin(self.flush(&mut group)).await;
+                    Box::pin(self.take(mail)).await;
                 }
             }
         }
@@ -151,13 +157,16 @@ impl Turn {
         if self.absent.is_some() {
             return;
         }
-        self.offer_attributes().await;
+        let (behind, polls_behind) = (self.state.behind(), self.state.polls_behind());
+        if !behind.is_empty() || polls_behind.is_some() {
+            Box::pin(self.offer_attributes(behind)).await;
+        }
         self.state.offer_rpcs(clock(), &mut self.lines);
     }
 
-    async fn offer_attributes(&mut self) {
+    async fn offer_attributes(&mut self, behind: Vec<(Epoch, Revision)>) {
         let (device, store) = (self.state.device, self.outside.store.clone());
-        for (epoch, since) in self.state.behind() {
+        for (epoch, since) in behind {
             let changes = store.changes_since(device, Scope::Shared, since).await;
             // What cannot be read now is offered after the next mail or tick.
             let Ok(changes) = changes else { continue };
@@ -182,7 +191,7 @@ impl Turn {
         let over = self.absent.is_some() || self.state.closed.is_some();
         if over && self.state.sessions.is_empty() {
             if self.absent.is_none() {
-                self.commit_notes(now, true).await;
+                Box::pin(self.commit_notes(now, true)).await;
             }
             self.stopping.clear();
             self.leaving = true;
@@ -196,7 +205,7 @@ impl Turn {
             self.quiet_since = Some(now);
         }
         if self.leave_at().is_some_and(|at| at <= now) {
-            self.leaving = self.commit_notes(now, true).await;
+            self.leaving = Box::pin(self.commit_notes(now, true)).await;
         }
     }
 
@@ -226,5 +235,21 @@ impl Drop for Turn {
             let kind = EventKind::Disconnected { reason };
             self.publish(now, Some(session.transport), kind);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, R>(_: impl FnOnce(&'static mut Turn, A) -> R) -> usize {
+        std::mem::size_of::<R>()
+    }
+
+    #[test]
+    fn a_turn_that_only_writes_points_is_small() {
+        let run = size_of_future(|turn, letters| turn.run(letters));
+        println!("turn {run} bytes");
+        assert!(run <= 1400, "{run} bytes");
     }
 }

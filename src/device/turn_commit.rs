@@ -61,7 +61,7 @@ impl Turn {
         let notes_due = self.state.notes_due_at().is_some_and(|at| at <= now);
         if changes.is_empty() {
             if notes_due {
-                self.commit_notes(now, false).await;
+                Box::pin(self.commit_notes(now, false)).await;
             }
             return Ok(());
         }
@@ -74,7 +74,7 @@ impl Turn {
             return Err(error);
         }
         if shared {
-            self.read_shared_revision().await;
+            Box::pin(self.read_shared_revision()).await;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Turn {
         let device = self.state.device;
         for changes in batches(changes) {
             let batch = Batch::of_device(device, changes);
-            self.outside.store.commit(batch).await?;
+            self.courier.commit(batch).await?;
         }
         Ok(())
     }

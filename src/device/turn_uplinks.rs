@@ -28,23 +28,33 @@ impl Turn {
         self.outside.metrics.uplinks(from.transport, wanted as u64);
         group.open(reply, wanted, from.transport);
         for uplink in uplinks {
-            self.uplink(from, uplink, now, group).await;
+            if let Some(uplink) = self.uplink(from, uplink, now, group) {
+                Box::pin(self.slow_uplink(from, uplink, now, group)).await;
+            }
             if group.bytes >= GROUP_BYTES {
-                self.flush(group).await;
+                Box::pin(self.flush(group)).await;
             }
         }
     }
 
-    async fn uplink(&mut self, from: Speaker, uplink: Uplink, now: Millis, group: &mut Group) {
+    /// What only adds to the group. Anything else is given back.
+    fn uplink(
+        &mut self,
+        from: Speaker,
+        uplink: Uplink,
+        now: Millis,
+        group: &mut Group,
+    ) -> Option<Uplink> {
         let transport = from.transport;
         if let Err(rejection) = self.may_speak(&from) {
-            return group.add_final(Outcome::Refused(rejection), transport);
+            group.add_final(Outcome::Refused(rejection), transport);
+            return None;
         }
         let before = group.fx.changes.len();
+        let fx = &mut group.fx;
         match uplink {
             Uplink::Telemetry(telemetry) => {
                 let points = telemetry.points() as u64;
-                let fx = &mut group.fx;
                 let outcome = self.state.telemetry(telemetry, transport, now, fx);
                 if outcome == Outcome::Done {
                     group.points += points;
@@ -52,18 +62,30 @@ impl Turn {
                 group.add(outcome, transport, before);
             }
             Uplink::Activity => {
-                self.state.heard(Some(transport), now, &mut group.fx);
+                self.state.heard(Some(transport), now, fx);
                 group.settled(Outcome::Done);
             }
             Uplink::Refused(rejection) => {
-                group.fx.refuse(transport, rejection);
+                fx.refuse(transport, rejection);
                 group.settled(Outcome::Done);
             }
             Uplink::RpcCall { method, params } => {
-                let fx = &mut group.fx;
                 let outcome = self.state.rpc_call(method, &params, transport, now, fx);
                 group.settled(outcome);
             }
+            Uplink::Delivery { id, step } if request_id_of(id).is_none() => {
+                self.state.delivery(from.epoch, id, step, now, fx);
+                group.settled(Outcome::Done);
+            }
+            slow => return Some(slow),
+        }
+        None
+    }
+
+    /// What reads, or must not share its commit.
+    async fn slow_uplink(&mut self, from: Speaker, uplink: Uplink, now: Millis, group: &mut Group) {
+        let transport = from.transport;
+        match uplink {
             Uplink::Attributes {
                 entries,
                 nulls_skipped,
@@ -76,11 +98,6 @@ impl Turn {
                 let outcome = self.read_attributes(request).await;
                 self.state.heard(Some(transport), now, &mut group.fx);
                 group.add_final(outcome, transport);
-            }
-            Uplink::Delivery { id, step } if request_id_of(id).is_none() => {
-                let fx = &mut group.fx;
-                self.state.delivery(from.epoch, id, step, now, fx);
-                group.settled(Outcome::Done);
             }
             barrier => {
                 self.flush(group).await;

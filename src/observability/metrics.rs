@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RejectedLabels {
@@ -42,6 +42,8 @@ struct Inner {
     registry: Registry,
     rejected: Family<RejectedLabels, Counter>,
     uplinks: Family<TransportLabel, Counter>,
+    /// Found once: a counter of the family costs a lock and a hash.
+    mqtt_uplinks: OnceLock<Counter>,
     points: Counter,
     connections: Family<TransportLabel, Gauge>,
     commits: Counter,
@@ -101,6 +103,7 @@ impl Metrics {
             registry,
             rejected,
             uplinks,
+            mqtt_uplinks: OnceLock::new(),
             points,
             connections,
             commits,
@@ -123,12 +126,16 @@ impl Metrics {
     }
 
     pub fn uplinks(&self, transport: Transport, messages: u64) {
-        self.0
-            .uplinks
-            .get_or_create(&TransportLabel {
-                transport: transport.label(),
-            })
-            .inc_by(messages);
+        let counter = || {
+            let transport = transport.label();
+            let label = TransportLabel { transport };
+            self.0.uplinks.get_or_create_owned(&label)
+        };
+        if transport == Transport::Mqtt {
+            self.0.mqtt_uplinks.get_or_init(counter).inc_by(messages);
+        } else {
+            counter().inc_by(messages);
+        }
     }
 
     pub fn points(&self, points: u64) {

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll as Ready};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 pub use crate::device::messages::SessionEnd;
 
@@ -40,10 +41,7 @@ impl DeviceHandle {
     pub fn submit(&self, uplinks: Vec<Uplink>) -> Ticket {
         let wanted = uplinks.len();
         let outcomes = self.0.submit(uplinks);
-        Ticket::new(async move {
-            let outcomes = outcomes.await;
-            outcomes.unwrap_or_else(|_| vec![Outcome::Refused(died()); wanted])
-        })
+        Ticket { outcomes, wanted }
     }
 
     /// Waits for one event, at most `timeout`; `None` when nothing came.
@@ -60,18 +58,16 @@ impl DeviceHandle {
 
 /// Outcomes of one `submit`: same number and order as its uplinks. When the actor dies meanwhile,
 /// every outcome is `Refused(Internal)`: what was not acknowledged may be sent again.
-pub struct Ticket(Pin<Box<dyn Future<Output = Vec<Outcome>> + Send>>);
-
-impl Ticket {
-    pub fn new(future: impl Future<Output = Vec<Outcome>> + Send + 'static) -> Self {
-        Self(Box::pin(future))
-    }
+pub struct Ticket {
+    outcomes: oneshot::Receiver<Vec<Outcome>>,
+    wanted: usize,
 }
 
 impl Future for Ticket {
     type Output = Vec<Outcome>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Ready<Self::Output> {
-        self.0.as_mut().poll(cx)
+        let outcomes = std::task::ready!(Pin::new(&mut self.outcomes).poll(cx));
+        Ready::Ready(outcomes.unwrap_or_else(|_| vec![Outcome::Refused(died()); self.wanted]))
     }
 }

@@ -35,6 +35,16 @@ pub trait Log: Send + Sync {
     /// Errors: `Full`, `BatchTooLarge`, `Io`, `Closed`; nothing of the batch is kept then.
     async fn commit(&self, batch: Batch) -> Result<LogSequence>;
 
+    /// As `commit` for each of them, in this order, with one result each: a refusal of one says
+    /// nothing about the others. Cheaper than as many calls, for whoever speaks for many.
+    async fn commit_all(&self, batches: Vec<Batch>) -> Vec<Result<LogSequence>> {
+        let mut results = Vec::with_capacity(batches.len());
+        for batch in batches {
+            results.push(self.commit(batch).await);
+        }
+        results
+    }
+
     /// Who we are: the data directory's node id and the incarnation raised at this start.
     fn identity(&self) -> (NodeId, Incarnation);
 

@@ -77,6 +77,32 @@ pub(crate) async fn a_batch_above_the_limit_is_refused_whole(bench: Bench) {
     });
 }
 
+pub(crate) async fn many_at_once_are_answered_each_by_itself_in_their_order(bench: Bench) {
+    let huge = "x".repeat((1 << 20) + 1);
+    let notes = [
+        ("a", "1"),
+        ("b", "1"),
+        ("huge", &huge),
+        ("a", "2"),
+        ("c", "1"),
+    ];
+    let batches = notes.map(|(name, value)| Batch::of_system(vec![note(name, value)]));
+    let mut results = bench.store.commit_all(batches.into()).await;
+    assert!(matches!(
+        results.remove(2),
+        Err(StoreError::BatchTooLarge { .. })
+    ));
+    let sequences: Vec<_> = results.into_iter().flatten().collect();
+    assert_eq!(sequences.len(), 4);
+    assert!(sequences.is_sorted_by(|a, b| a < b), "{sequences:?}");
+    both_lives!(bench, {
+        for (name, value) in [("a", Some("2")), ("b", Some("1")), ("c", Some("1"))] {
+            assert_eq!(read(&bench, name).await.as_deref(), value);
+        }
+        assert_eq!(read(&bench, "huge").await, None);
+    });
+}
+
 pub(crate) async fn a_batch_just_below_the_limit_is_taken(bench: Bench) {
     let large = "x".repeat((1 << 20) - 1_024);
     bench.system_change(vec![note("large", &large)]).await;

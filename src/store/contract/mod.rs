@@ -264,6 +264,7 @@ macro_rules! contract_suite {
                 a_batch_is_visible_when_its_commit_returns,
                 changes_of_a_batch_apply_in_their_order,
                 a_batch_above_the_limit_is_refused_whole,
+                many_at_once_are_answered_each_by_itself_in_their_order,
                 a_batch_just_below_the_limit_is_taken,
                 an_empty_batch_is_committed,
                 commits_of_many_tasks_all_survive,

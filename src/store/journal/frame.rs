@@ -52,17 +52,45 @@ pub enum Parsed {
     Broken(&'static str),
 }
 
-/// The frame's payload. Errors: `BatchTooLarge`.
-pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
-    let room = Payload(Vec::with_capacity(expected(batch)));
-    let payload = postcard::serialize_with_flavor(batch, room)
-        .map_err(|e| StoreError::Io(format!("encoding a batch: {e}")))?;
-    if payload.len() > MAX_BATCH {
-        return Err(StoreError::BatchTooLarge {
-            bytes: payload.len(),
-        });
+/// Appends the batch's payload to `out`. Errors: `BatchTooLarge`; `out` is as it was then.
+pub fn encode_batch(batch: &Batch, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    let before = out.len();
+    out.reserve(expected(batch));
+    let encoded = postcard::serialize_with_flavor(batch, Appended(out))
+        .map_err(|e| StoreError::Io(format!("encoding a batch: {e}")));
+    let bytes = out.len() - before;
+    let fits = if bytes > MAX_BATCH {
+        Err(StoreError::BatchTooLarge { bytes })
+    } else {
+        encoded
+    };
+    if fits.is_err() {
+        out.truncate(before);
     }
-    Ok(payload)
+    fits
+}
+
+/// postcard's output behind what a buffer holds already. Its own flavor for that goes byte by byte.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appended<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 /// About how many bytes a batch takes: enough for short keys and numbers, so that its payload seldom
@@ -77,29 +105,6 @@ fn expected(batch: &Batch) -> usize {
         _ => 64,
     };
     8 + batch.changes.iter().map(change).sum::<usize>()
-}
-
-/// Postcard's output: a vector that may have room from the start.
-struct Payload(Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Payload {
-    type Output = Vec<u8>;
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<Vec<u8>> {
-        Ok(self.0)
-    }
 }
 
 /// Appends one frame to `out`.

@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of: tables, sled, what a change means.
 
+pub mod bundle;
 pub mod frame;
 pub mod queue;
 pub mod replay;
@@ -27,7 +28,7 @@ use super::traits::LogSequence;
 pub trait Apply: Send + Sync + 'static {
     /// Makes synced batches visible, in the order given. Called from the writer's thread only.
     /// An error means the tables no longer follow the log: the journal takes nothing more then.
-    fn apply(&self, group: &[(LogSequence, Batch)]) -> Result<(), StoreError>;
+    fn apply(&self, group: &[(LogSequence, &Batch)]) -> Result<(), StoreError>;
 
     /// Whether what is behind can take another group. Asked before the group is written; an error
     /// refuses it whole.

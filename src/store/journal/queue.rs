@@ -1,6 +1,6 @@
-//! Batches on their way to the disk, bounded in bytes: senders wait for room (back-pressure).
+//! Bundles on their way to the disk, bounded in bytes: senders wait for room (back-pressure).
 
-use crate::store::batch::{Batch, Change};
+use super::bundle::Bundle;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 use parking_lot::{Condvar, Mutex};
@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::{oneshot, OwnedSemaphorePermit, Semaphore};
 
-pub type Done = oneshot::Sender<Result<LogSequence, StoreError>>;
+/// What became of a bundle: the sequence of its first batch (the others follow), and the bundle
+/// itself.
+pub type Answer = (Result<LogSequence, StoreError>, Bundle);
 
-/// One batch with its encoded form, the one who waits for it, and its share of the budget.
+/// One bundle, the one who waits for it, and its share of the budget.
 pub struct Waiting {
-    pub payload: Vec<u8>,
-    pub batch: Batch,
-    pub done: Done,
+    pub bundle: Bundle,
+    pub done: oneshot::Sender<Answer>,
     pub(super) room: OwnedSemaphorePermit,
 }
 
@@ -32,7 +33,7 @@ struct State {
 }
 
 impl Queue {
-    /// `bytes`: memory that queued batches may take.
+    /// `bytes`: memory that queued bundles may take.
     pub fn new(bytes: usize) -> Self {
         let total = u32::try_from(bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         Self {
@@ -44,14 +45,10 @@ impl Queue {
     }
 
     /// Waits for room, in the order of calls. Errors: `Closed`.
-    pub async fn push(
-        &self,
-        batch: Batch,
-        payload: Vec<u8>,
-    ) -> Result<oneshot::Receiver<Result<LogSequence, StoreError>>, StoreError> {
-        let weight = weight(&batch, payload.len());
-        // A batch beyond the whole budget still passes, alone.
-        let share = u32::try_from(weight).unwrap_or(u32::MAX).min(self.total);
+    pub async fn push(&self, bundle: Bundle) -> Result<oneshot::Receiver<Answer>, StoreError> {
+        // A bundle beyond the whole budget still passes, alone.
+        let share = u32::try_from(bundle.weight()).unwrap_or(u32::MAX);
+        let share = share.min(self.total);
         let room = self.budget.clone().acquire_many_owned(share).await;
         let room = room.map_err(|_| StoreError::Closed)?;
         let (done, answer) = oneshot::channel();
@@ -59,18 +56,13 @@ impl Queue {
         if state.closed {
             return Err(StoreError::Closed);
         }
-        state.waiting.push_back(Waiting {
-            payload,
-            batch,
-            done,
-            room,
-        });
+        state.waiting.push_back(Waiting { bundle, done, room });
         drop(state);
         self.arrived.notify_one();
         Ok(answer)
     }
 
-    /// Blocks until something waits; takes at most about `bytes` of it, at least one batch.
+    /// Blocks until something waits; takes at most about `bytes` of it, at least one bundle.
     /// `None` once closed and empty.
     pub fn take(&self, bytes: usize) -> Option<Vec<Waiting>> {
         let mut state = self.state.lock();
@@ -83,7 +75,7 @@ impl Queue {
         let mut sum = 0;
         let mut count = 0;
         for waiting in &state.waiting {
-            sum += waiting.payload.len();
+            sum += waiting.bundle.bytes();
             if count > 0 && sum > bytes {
                 break;
             }
@@ -106,20 +98,5 @@ impl Queue {
 
     pub fn is_closed(&self) -> bool {
         self.state.lock().closed
-    }
-}
-
-/// About how many bytes of memory a batch holds while it waits, encoded form included.
-fn weight(batch: &Batch, encoded: usize) -> usize {
-    let values: usize = batch.changes.iter().map(values_of).sum();
-    2 * encoded + 64 * values + 256
-}
-
-fn values_of(change: &Change) -> usize {
-    match change {
-        Change::Telemetry { rows, .. } => rows.iter().map(|row| row.values.len() + 1).sum(),
-        Change::AttributesPut { entries, .. } => entries.len(),
-        Change::AttributesDelete { keys, .. } | Change::TelemetryDelete { keys, .. } => keys.len(),
-        _ => 4,
     }
 }

@@ -3,7 +3,8 @@
 //! Round by round: take what arrived during the last commit, check the disk's room, write all its
 //! frames at once, `fdatasync`, let the engine apply them, answer the waiters in order.
 
-use super::queue::{Queue, Waiting};
+use super::bundle::Bundle;
+use super::queue::{Answer, Queue, Waiting};
 use super::replay::{Closed, Replayed};
 use super::segment::{self, Segment};
 use super::space::Space;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::sync::oneshot;
 
 /// Encoded bytes of one group commit; more wait for the next.
 const GROUP_BYTES: usize = 4 << 20;
@@ -93,10 +95,38 @@ impl Journal {
 
     /// Returns once the batch is synced and applied.
     pub async fn commit(&self, batch: Batch) -> Result<LogSequence, StoreError> {
-        let payload = frame::encode_batch(&batch)?;
-        let answer = self.shared.queue.push(batch, payload).await?;
-        // The writer answers everyone before it ends, unless it panicked.
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        let mut results = self.commit_all(vec![batch]).await;
+        results.pop().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The same for several at once, in this order; one result each.
+    pub async fn commit_all(&self, batches: Vec<Batch>) -> Vec<Result<LogSequence, StoreError>> {
+        let count = batches.len();
+        let mut parts = Vec::new();
+        let mut bundle = Bundle::default();
+        for batch in batches {
+            let pushed = bundle.push(batch);
+            if bundle.is_full() || pushed.is_err() {
+                self.hand_in(&mut bundle, &mut parts).await;
+            }
+            if let Err(error) = pushed {
+                parts.push(Part::Refused(error));
+            }
+        }
+        self.hand_in(&mut bundle, &mut parts).await;
+        let mut results = Vec::with_capacity(count);
+        for part in parts {
+            part.finish(&mut results).await;
+        }
+        results
+    }
+
+    async fn hand_in(&self, bundle: &mut Bundle, parts: &mut Vec<Part>) {
+        let count = bundle.len();
+        if count > 0 {
+            let answer = self.shared.queue.push(std::mem::take(bundle)).await.ok();
+            parts.push(Part::Sent(count, answer));
+        }
     }
 
     /// Errors: what a commit would be refused with right now.
@@ -151,6 +181,29 @@ impl Journal {
     }
 }
 
+/// What became of some of the batches of one call.
+enum Part {
+    Refused(StoreError),
+    /// So many; `None`: the queue was closed.
+    Sent(usize, Option<oneshot::Receiver<Answer>>),
+}
+
+impl Part {
+    async fn finish(self, results: &mut Vec<Result<LogSequence, StoreError>>) {
+        let (count, answer) = match self {
+            Part::Refused(error) => return results.push(Err(error)),
+            Part::Sent(count, answer) => (count as u64, answer),
+        };
+        // The writer answers everyone before it ends, unless it panicked.
+        let outcome = match answer {
+            Some(answer) => answer.await.map(|(outcome, _spent)| outcome),
+            None => Ok(Err(StoreError::Closed)),
+        };
+        let outcome = outcome.unwrap_or(Err(StoreError::Closed));
+        results.extend((0..count).map(|n| outcome.clone().map(|first| first + n)));
+    }
+}
+
 impl Drop for Journal {
     fn drop(&mut self) {
         self.stop();
@@ -171,8 +224,9 @@ struct Writer {
 impl Writer {
     fn run(&mut self) {
         while let Some(group) = self.shared.queue.take(GROUP_BYTES) {
+            let first = self.next;
             match self.commit(&group) {
-                Ok(()) => self.apply(group),
+                Ok(()) => self.apply(first, group),
                 Err(error) => refuse(group, &error),
             }
         }
@@ -207,20 +261,21 @@ impl Writer {
                 return Err(error);
             }
         }
-        self.next += group.len() as u64;
+        self.next += group.iter().map(|w| w.bundle.len() as u64).sum::<u64>();
         self.metrics.committed(bytes);
         Ok(())
     }
 
     fn encode(&mut self, group: &[Waiting]) {
         self.buffer.clear();
-        for (sequence, waiting) in (self.next..).zip(group) {
+        let payloads = group.iter().flat_map(|waiting| waiting.bundle.payloads());
+        for (sequence, payload) in (self.next..).zip(payloads) {
             let id = DedupId {
                 node: self.settings.node,
                 incarnation: self.settings.incarnation,
                 sequence,
             };
-            frame::append(&mut self.buffer, id, &waiting.payload);
+            frame::append(&mut self.buffer, id, payload);
         }
     }
 
@@ -259,22 +314,21 @@ impl Writer {
         });
     }
 
-    fn apply(&mut self, group: Vec<Waiting>) {
-        let first = self.next - group.len() as u64;
-        let mut batches = Vec::with_capacity(group.len());
-        let mut waiters = Vec::with_capacity(group.len());
-        for (sequence, waiting) in (first..).zip(group) {
-            batches.push((sequence, waiting.batch));
-            waiters.push((sequence, waiting.done, waiting.room));
-        }
+    fn apply(&mut self, first: LogSequence, group: Vec<Waiting>) {
+        let batches = group.iter().flat_map(|waiting| waiting.bundle.batches());
+        let batches: Vec<(LogSequence, &Batch)> = (first..).zip(batches).collect();
         let applied = self.engine.apply(&batches);
         if let Err(error) = &applied {
             tracing::error!(%error, "the tables no longer follow the log; nothing is accepted until a restart");
             *self.shared.failed.lock() = Some(error.clone());
         }
-        for (sequence, done, _room) in waiters {
-            // A waiter that went away changes nothing: its batch stands.
-            let _ = done.send(applied.clone().map(|()| sequence));
+        let mut first = first;
+        for waiting in group {
+            let outcome = applied.clone().map(|()| first);
+            first += waiting.bundle.len() as u64;
+            // A waiter that went away changes nothing: its batches stand.
+            let _ = waiting.done.send((outcome, waiting.bundle));
+            drop(waiting.room);
         }
     }
 }
@@ -299,6 +353,6 @@ impl Drop for Writer {
 
 fn refuse(group: Vec<Waiting>, error: &StoreError) {
     for waiting in group {
-        let _ = waiting.done.send(Err(error.clone()));
+        let _ = waiting.done.send((Err(error.clone()), waiting.bundle));
     }
 }

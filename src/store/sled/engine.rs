@@ -183,7 +183,7 @@ impl Engine {
 }
 
 impl Apply for Engine {
-    fn apply(&self, group: &[(LogSequence, Batch)]) -> Result<(), StoreError> {
+    fn apply(&self, group: &[(LogSequence, &Batch)]) -> Result<(), StoreError> {
         let _turn = self.turn.lock();
         let mut tx = Tx::new(&self.table);
         let mut step = Step::new(self, None);

@@ -135,6 +135,10 @@ impl Log for SledStore {
         self.parts.journal.commit(batch).await
     }
 
+    async fn commit_all(&self, batches: Vec<Batch>) -> Vec<Result<LogSequence, StoreError>> {
+        self.parts.journal.commit_all(batches).await
+    }
+
     fn identity(&self) -> (NodeId, Incarnation) {
         self.parts.directory.identity
     }

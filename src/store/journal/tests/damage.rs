@@ -24,6 +24,12 @@ fn expected(numbers: impl IntoIterator<Item = u8>) -> Vec<Batch> {
     numbers.into_iter().map(batch).collect()
 }
 
+fn encoded(batch: &Batch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame::encode_batch(batch, &mut bytes).unwrap();
+    bytes
+}
+
 fn framed(sequence: u64, n: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let id = DedupId {
@@ -31,7 +37,7 @@ fn framed(sequence: u64, n: u8) -> Vec<u8> {
         incarnation: Incarnation(1),
         sequence,
     };
-    frame::append(&mut bytes, id, &frame::encode_batch(&batch(n)).unwrap());
+    frame::append(&mut bytes, id, &encoded(&batch(n)));
     bytes
 }
 
@@ -137,7 +143,7 @@ fn a_frame_of_another_node_is_damage() {
         incarnation: Incarnation(1),
         sequence: 2,
     };
-    let payload = frame::encode_batch(&batch(2)).unwrap();
+    let payload = encoded(&batch(2));
     frame::append(&mut foreign, id, &payload);
     foreign.extend(framed(3, 3));
     std::fs::write(segment::path_of(directory.path(), 1), foreign).unwrap();

@@ -1,6 +1,7 @@
 //! Failing writes and syncs refuse their commit and nothing else; a full disk is a refusal that
 //! ends; senders wait for room in the queue.
 
+use super::super::bundle::Bundle;
 use super::super::queue::Queue;
 use super::super::space::Space;
 use super::super::writer::{Journal, Settings};
@@ -100,12 +101,26 @@ fn room_is_what_is_free_less_the_reserve_and_what_was_just_written() {
     assert_eq!(space.check(free / 3), Err(StoreError::Full));
 }
 
+/// One batch of about that encoded size.
+fn large(n: u8, bytes: usize) -> Batch {
+    Batch::of_system(vec![Change::SystemPut {
+        name: String::new(),
+        value: vec![n; bytes],
+    }])
+}
+
+fn bundle(n: u8, bytes: usize) -> Bundle {
+    let mut bundle = Bundle::default();
+    bundle.push(large(n, bytes)).unwrap();
+    bundle
+}
+
 #[tokio::test]
 async fn senders_wait_while_the_queue_is_full_and_go_on_in_order() {
     let queue = Arc::new(Queue::new(10_000));
     let push = |n: u8| {
         let queue = queue.clone();
-        async move { queue.push(batch(n), vec![0; 2_000]).await }
+        async move { queue.push(bundle(n, 2_000)).await }
     };
     let (_first, _second) = (push(0).await.unwrap(), push(1).await.unwrap());
     let third = tokio::spawn(push(2));
@@ -122,30 +137,30 @@ async fn senders_wait_while_the_queue_is_full_and_go_on_in_order() {
         fourth.await.unwrap().unwrap(),
     );
     let taken = queue.take(usize::MAX).unwrap();
-    let batches: Vec<Batch> = taken.iter().map(|waiting| waiting.batch.clone()).collect();
-    assert_eq!(batches, vec![batch(2), batch(3)]);
+    let batches: Vec<&Batch> = taken.iter().flat_map(|w| w.bundle.batches()).collect();
+    assert_eq!(batches, vec![&large(2, 2_000), &large(3, 2_000)]);
 }
 
 #[tokio::test]
 async fn a_batch_beyond_the_whole_budget_passes_alone() {
     let queue = Queue::new(1_000);
-    queue.push(batch(0), vec![0; 100_000]).await.unwrap();
+    queue.push(bundle(0, 100_000)).await.unwrap();
     assert_eq!(queue.take(1).unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_closed_queue_refuses_and_those_who_wait_hear_it() {
     let queue = Arc::new(Queue::new(5_000));
-    let _first = queue.push(batch(0), vec![0; 2_000]).await.unwrap();
+    let _first = queue.push(bundle(0, 2_000)).await.unwrap();
     let waiting = {
         let queue = queue.clone();
-        tokio::spawn(async move { queue.push(batch(1), vec![0; 2_000]).await })
+        tokio::spawn(async move { queue.push(bundle(1, 2_000)).await })
     };
     tokio::task::yield_now().await;
     queue.close();
     assert!(matches!(waiting.await.unwrap(), Err(StoreError::Closed)));
     assert!(matches!(
-        queue.push(batch(2), Vec::new()).await,
+        queue.push(bundle(2, 0)).await,
         Err(StoreError::Closed)
     ));
     // What was taken in is still written.
@@ -163,4 +178,35 @@ async fn a_batch_over_a_mebibyte_is_refused_before_it_is_queued() {
     }]);
     let refused = rig.journal.commit(huge).await;
     assert!(matches!(refused, Err(StoreError::BatchTooLarge { .. })));
+}
+
+#[tokio::test]
+async fn many_at_once_are_answered_each_by_itself_and_written_in_their_order() {
+    let directory = TempDir::new().unwrap();
+    let rig = Rig::open(directory.path(), 64 << 20);
+    // More than one bundle holds, with one in the middle that nothing can hold.
+    let mut batches: Vec<Batch> = (0..8).map(|n| large(n, 300_000)).collect();
+    batches.insert(5, large(99, 1 << 20));
+    let results = rig.journal.commit_all(batches).await;
+    assert!(matches!(results[5], Err(StoreError::BatchTooLarge { .. })));
+    let taken: Vec<u64> = results.into_iter().flatten().collect();
+    assert_eq!(taken, (1..=8).collect::<Vec<_>>());
+    let expected: Vec<Batch> = (0..8).map(|n| large(n, 300_000)).collect();
+    assert_eq!(rig.batches(), expected);
+    drop(rig);
+    assert_eq!(found(directory.path()), expected);
+}
+
+#[tokio::test]
+async fn a_failed_sync_refuses_all_that_were_committed_at_once() {
+    let directory = TempDir::new().unwrap();
+    let rig = Rig::open(directory.path(), 1 << 20);
+    rig.faults.sync.store(true, Ordering::SeqCst);
+    let results = rig.journal.commit_all(vec![batch(0), batch(1)]).await;
+    assert_eq!(results.len(), 2);
+    assert!(results.iter().all(|r| matches!(r, Err(StoreError::Io(_)))));
+    let results = rig.journal.commit_all(vec![batch(2), batch(3)]).await;
+    assert_eq!(results, vec![Ok(1), Ok(2)]);
+    assert_eq!(rig.batches(), vec![batch(2), batch(3)]);
+    assert!(rig.journal.commit_all(Vec::new()).await.is_empty());
 }

@@ -44,11 +44,12 @@ struct Seen {
 }
 
 impl Apply for Seen {
-    fn apply(&self, group: &[(LogSequence, Batch)]) -> Result<(), StoreError> {
+    fn apply(&self, group: &[(LogSequence, &Batch)]) -> Result<(), StoreError> {
         if self.fails.load(Ordering::SeqCst) {
             return Err(StoreError::Io("injected".into()));
         }
-        self.batches.lock().extend_from_slice(group);
+        let group = group.iter().map(|(at, batch)| (*at, (*batch).clone()));
+        self.batches.lock().extend(group);
         Ok(())
     }
 }

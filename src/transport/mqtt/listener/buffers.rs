@@ -4,6 +4,7 @@
 use bytes::{Buf, BytesMut};
 use std::cell::RefCell;
 use std::io;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// How much is read at once.
@@ -26,7 +27,11 @@ pub(super) fn read(
     INPUT.with_borrow_mut(|scratch| {
         scratch.clear();
         scratch.reserve(READ);
+        let room = scratch.spare_capacity_mut().len();
         let read = stream.try_read_buf(scratch)?;
+        if (1..room).contains(&read) {
+            nothing_more(stream);
+        }
         if kept.is_empty() {
             take(scratch);
             // An empty one gives its memory back.
@@ -38,6 +43,13 @@ pub(super) fn read(
         }
         Ok(read)
     })
+}
+
+/// After a read that did not fill its buffer the socket is empty: asking it once more would cost a
+/// system call a packet. What comes from now on makes it readable anew.
+fn nothing_more(stream: &TcpStream) {
+    let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+    let _ = stream.try_io(Interest::READABLE, empty);
 }
 
 /// An idle connection holds no buffer.

@@ -53,6 +53,8 @@ pub(super) struct Connection {
     pub(super) downlinks: Option<DownlinkReceiver>,
     pub(super) timer: Pin<Box<Sleep>>,
     pub(super) stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// This task is among those that `stop` wakes.
+    pub(super) listens: bool,
     /// The device's thread, when it is another one than this.
     pub(super) home: Option<ArbiterHandle>,
 }
@@ -75,6 +77,7 @@ impl Connection {
             downlinks: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
             stop: Some(Box::pin(stop)),
+            listens: false,
             home: None,
         }
     }

@@ -22,6 +22,7 @@ use actix_rt::Arbiter;
 use gate::Gate;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,8 @@ struct Shared {
     registry: Registry,
     gate: Arc<Gate>,
     stop: CancellationToken,
+    /// Set before `stop`: cheaper to look at.
+    stopping: AtomicBool,
     started: Instant,
 }
 
@@ -86,6 +89,7 @@ pub fn start(
         settings: Arc::new(settings),
         registry,
         stop: CancellationToken::new(),
+        stopping: AtomicBool::new(false),
         started: Instant::now(),
     });
     let hands = arbiters.iter().map(Arbiter::handle).collect();
@@ -115,6 +119,7 @@ impl Door {
     /// Takes no more connections, tells the live ones (MQTT 5: DISCONNECT 0x8B), and returns when
     /// they have ended and the threads are gone.
     pub async fn stop(self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
         self.shared.stop.cancel();
         let _ = tokio::time::timeout(STOP_WITHIN, self.shared.gate.empty()).await;
         for arbiter in &self.arbiters {

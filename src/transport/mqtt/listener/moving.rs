@@ -36,6 +36,7 @@ impl Moving {
             // Due at once: it is then set to what the session wants.
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             home: None,
+            listens: false,
             talk: self.talk,
             pass: self.pass,
             input: self.input,

@@ -5,6 +5,7 @@ use crate::model::downlink::Downlink;
 use crate::model::uplink::Outcome;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,11 +28,8 @@ pub(super) enum Event {
 
 impl Connection {
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(stop) = &mut self.stop {
-            if stop.as_mut().poll(cx).is_ready() {
-                self.stop = None;
-                return Poll::Ready(Event::Stop);
-            }
+        if self.hears_stop(cx) {
+            return Poll::Ready(Event::Stop);
         }
         self.arm_timer();
         if self.timer.as_mut().poll(cx).is_ready() {
@@ -60,6 +58,20 @@ impl Connection {
             return Poll::Ready(Event::Readable);
         }
         Poll::Pending
+    }
+
+    /// Listens once in this task; from then on a look at a flag tells whether to listen again.
+    fn hears_stop(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.listens && !self.talk.shared.stopping.load(Ordering::SeqCst) {
+            return false;
+        }
+        self.listens = true;
+        let stop = self.stop.as_mut();
+        let stops = stop.is_some_and(|stop| stop.as_mut().poll(cx).is_ready());
+        if stops {
+            self.stop = None;
+        }
+        stops
     }
 
     /// Moved only when it would fire too late, or has fired: a packet costs no timer.
