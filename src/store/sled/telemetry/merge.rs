@@ -9,6 +9,7 @@
 //! its parts, so a plan must not lift a part over a block that stays outside, overlaps it, and
 //! ranks between.
 
+use super::block::ROWS;
 use super::directory::BlockRange;
 use super::seal::BLOCK;
 use std::collections::BTreeSet;
@@ -32,9 +33,9 @@ pub enum Plan {
     Halve(u32),
 }
 
-/// Far from what a block should be.
+/// Far from what a block should be, in bytes and, as regular rows take hardly any, in rows.
 pub fn is_small(range: &BlockRange) -> bool {
-    length(range) < BLOCK / 2
+    length(range) < BLOCK / 2 && range.rows as usize <= ROWS / 2
 }
 
 fn length(range: &BlockRange) -> usize {

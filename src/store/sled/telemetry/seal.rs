@@ -85,9 +85,9 @@ pub fn write(
         return write_in(tx, device, state, rows, kind, parts);
     }
     let number = state.number();
-    // What is full by its rows is not small, however few bytes they take: it would be merged and
-    // cut again for ever.
-    let least = if block::is_full(&rows) { BLOCK } else { 0 };
+    // Many values are not small, however few bytes they take: they would be merged and cut again
+    // for ever. (The same about rows is in `merge`.)
+    let least = if block::is_full(&rows) { BLOCK / 2 } else { 0 };
     let range = BlockRange {
         min,
         max,

@@ -141,6 +141,54 @@ fn late_points_and_overwrites_come_out_right_however_blocks_are_merged() {
     runner.run(&steps, run).unwrap();
 }
 
+/// Rows that take hardly a byte each.
+fn regular(device: DeviceId, from: i64, rows: i64, keys: usize) -> Change {
+    let names = std::iter::once("v".to_owned()).chain((1..keys).map(|n| format!("k{n}")));
+    let values: Vec<_> = names.map(|key| (key.into(), Value::Long(5))).collect();
+    let rows = (from..from + rows).map(|ts| Row {
+        ts,
+        values: values.clone(),
+    });
+    Change::Telemetry {
+        device,
+        origin: Origin::default(),
+        rows: rows.collect(),
+    }
+}
+
+#[tokio::test]
+async fn regular_rows_fill_blocks_by_their_number_and_are_not_merged_for_ever() {
+    for (parts, rows, keys) in [(16, 4_000, 1), (16, 100, 150)] {
+        let directory = TempDir::new().unwrap();
+        let device = DeviceId::new();
+        let store = open(&config(directory.path()));
+        for part in 0..parts {
+            put(
+                &store,
+                device,
+                vec![regular(device, part * rows, rows, keys)],
+            )
+            .await;
+            store.parts.engine.seal(&[device]).unwrap();
+        }
+        let merged = (0..50).find(|_| !store.parts.engine.merge(Duration::ZERO).unwrap());
+        assert!(
+            merged.is_some(),
+            "still merging: {:?}",
+            blocks(&store, device)
+        );
+        let blocks = blocks(&store, device);
+        assert!(blocks.len() < parts as usize, "{blocks:?}");
+        let most = if keys > 1 { 1 << 17 } else { 1 << 14 };
+        assert!(
+            blocks.iter().all(|b| b.rows as usize * keys <= most),
+            "{blocks:?}"
+        );
+        let points = history(&store, device, Order::Ascending).await;
+        assert!(points.into_iter().map(|p| p.0).eq(0..parts * rows));
+    }
+}
+
 #[tokio::test]
 async fn latest_values_of_many_keys_stand_on_pages_and_are_found() {
     let directory = TempDir::new().unwrap();

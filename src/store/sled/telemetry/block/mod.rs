@@ -33,7 +33,7 @@ pub const VERSION: u8 = 2;
 
 /// Most rows and values of a block as it is written. Regular ones take hardly a byte, but reading a
 /// block takes memory for all. What the reader accepts is more.
-const ROWS: usize = 1 << 14;
+pub const ROWS: usize = 1 << 14;
 const VALUES: usize = 1 << 17;
 
 /// In how many blocks rows are to be written at least.
@@ -43,9 +43,9 @@ pub fn blocks(rows: &Rows) -> usize {
         .max(rows.values().div_ceil(VALUES))
 }
 
-/// Whether twice as much might not fit into one block.
+/// Whether there are too many values for twice as much to fit into one block.
 pub fn is_full(rows: &Rows) -> bool {
-    rows.len() > ROWS / 2 || rows.values() > VALUES / 2
+    rows.values() > VALUES / 2
 }
 
 /// Encodes normalised rows for one block (see [`blocks`]; a single row is never too much).
