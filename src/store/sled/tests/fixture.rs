@@ -23,7 +23,7 @@ const PROFILE: ProfileId = ProfileId(uuid::Uuid::from_u128(2));
 const CREDENTIALS: CredentialsId = CredentialsId(uuid::Uuid::from_u128(3));
 const RPC: RpcId = RpcId(uuid::Uuid::from_u128(4));
 
-/// The format that `write` writes. Once it has, a test below reads it as it does the others.
+/// The format that `write` writes.
 const PRESENT: u8 = 2;
 
 fn file(format: u8) -> PathBuf {
@@ -201,6 +201,11 @@ fn unpacked(format: u8) -> TempDir {
 #[tokio::test]
 async fn a_data_directory_of_format_1_is_read_whole_and_written_on() {
     is_read_whole_and_written_on(1).await;
+}
+
+#[tokio::test]
+async fn a_data_directory_of_format_2_is_read_whole_and_written_on() {
+    is_read_whole_and_written_on(2).await;
 }
 
 async fn is_read_whole_and_written_on(format: u8) {
