@@ -1,6 +1,7 @@
 //! The block format: every column comes back bit for bit, in few bytes, and any bytes are taken.
 
 use super::super::telemetry::block::{self, Block};
+use super::super::telemetry::codec;
 use super::super::telemetry::head::Head;
 use super::super::telemetry::rows::Rows;
 use crate::model::ids::{Epoch, Origin};
@@ -258,7 +259,7 @@ proptest! {
         for version in 0..=block::VERSION {
             look_at_all(&framed(version, &bytes));
             let mut packed = vec![];
-            super::super::telemetry::codec::put_varint(&mut packed, bytes.len() as u64);
+            codec::put_varint(&mut packed, bytes.len() as u64);
             packed.extend_from_slice(&lz4_flex::block::compress(&bytes));
             look_at_all(&framed(version, &packed));
         }
@@ -277,6 +278,50 @@ fn a_body_cut_anywhere_is_refused_or_damaged() {
             "cut at {at}"
         );
     }
+}
+
+#[test]
+fn few_bytes_that_claim_too_many_rows_are_refused() {
+    // Zeros: first, difference, then frames of second differences that take no bits.
+    let column = |rows: u64| {
+        let mut column = vec![0, 0, 0, 2 | 31 << 3];
+        codec::put_varint(&mut column, (rows - 2).div_ceil(128) - 32);
+        column.push(0);
+        column
+    };
+    let block = |rows: u64| {
+        let mut body = vec![];
+        codec::put_varint(&mut body, rows);
+        body.extend([0, 0]);
+        let column = column(rows);
+        body.extend([column.len() as u8; 3]);
+        body.extend([&column[..], &column, &column].concat());
+        Block::read(&framed(block::VERSION, &body))
+    };
+    assert_eq!(block(1 << 16).unwrap().rows().unwrap().len(), 1 << 16);
+    for rows in [(1 << 16) + 1, 1 << 30, 1 << 60] {
+        assert!(block(rows).is_none(), "{rows} rows");
+    }
+}
+
+#[test]
+fn a_text_that_is_not_in_its_block_is_damage() {
+    let mut rows = Rows::default();
+    for (ts, text) in (0..).zip(["a", "b", "a"]) {
+        let values = [("t".into(), Value::Text(text.into()))];
+        rows.push(ts, Origin::default(), &values);
+    }
+    let mut body = block::encode(&rows).split_off(5);
+    let series = |body: &[u8]| {
+        Block::read(&framed(block::VERSION, body))
+            .unwrap()
+            .series("t")
+    };
+    assert_eq!(series(&body).unwrap().len(), 3);
+    // The last byte is the last second difference: -2 leads to the first text, 1 behind the last.
+    assert_eq!(body.pop(), Some(3));
+    body.push(2);
+    assert_eq!(series(&body), None);
 }
 
 #[test]
