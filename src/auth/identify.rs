@@ -1,8 +1,8 @@
 //! Which device a speaker is (contract/mqtt.md 2 for CONNECT, contract/http.md 2 for tokens).
 //!
 //! The reasons let MQTT choose its codes: `CredentialsMissing` 0x04 / 0x87, `CredentialsUnknown`
-//! 0x05 / 0x86, `ClientIdUnknown` 0x02 / 0x85, `PasswordWrong` 0x04 / 0x86, `DeviceDisabled`
-//! 0x05 / 0x87.
+//! 0x05 / 0x86, `ClientIdUnknown` 0x02 / 0x85, `PasswordWrong` 0x04 / 0x86, `DeviceDisabled` and
+//! those of certificates 0x05 / 0x87.
 
 use super::material::{mqtt_lookup, BasicCredentials};
 use super::{Auth, Identified, NotIdentified};
@@ -14,7 +14,7 @@ use crate::store::StoreError;
 /// The user name of sessions that only provision (contract/mqtt.md 10): never a device's.
 const PROVISION: &str = "provision";
 
-type Result<T> = std::result::Result<T, NotIdentified>;
+pub(super) type Result<T> = std::result::Result<T, NotIdentified>;
 
 impl From<StoreError> for NotIdentified {
     fn from(error: StoreError) -> Self {
@@ -25,7 +25,7 @@ impl From<StoreError> for NotIdentified {
     }
 }
 
-fn refuse<T>(reason: Reason, detail: &'static str, device: Option<DeviceId>) -> Result<T> {
+pub(super) fn refuse<T>(reason: Reason, detail: &'static str, device: Option<DeviceId>) -> Result<T> {
     Err(NotIdentified {
         rejection: Rejection::new(reason, detail),
         device,
@@ -35,10 +35,12 @@ fn refuse<T>(reason: Reason, detail: &'static str, device: Option<DeviceId>) -> 
 impl Auth {
     /// Who presents these credentials (contract/mqtt.md 2, contract/http.md 2).
     /// Refusals: `CredentialsMissing`, `CredentialsUnknown`, `ClientIdUnknown`, `PasswordWrong`,
+    /// `CertificateUnknown`, `CertificateExpired`, `CertificateNotYetValid`, `CertificateRevoked`,
     /// `DeviceDisabled`, or the store's.
     pub async fn identify(&self, presented: &Presented) -> Result<Identified> {
         let credentials = match presented {
             Presented::Token(token) => self.by_token(token).await?,
+            Presented::Certificate(chain) => self.by_certificate(chain).await?,
             Presented::Mqtt {
                 client_id,
                 user_name,

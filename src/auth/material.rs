@@ -1,6 +1,7 @@
 //! What credentials are made of: how each kind is checked, stored and looked up
 //! (contract/provisioning.md 1, contract/mqtt.md 2). Pure.
 
+use super::certificates::upload;
 use super::directory::DirectoryError;
 use crate::model::credentials::CredentialsKind;
 use rand::distr::{Alphanumeric, SampleString};
@@ -139,25 +140,15 @@ fn mqtt_basic(value: Option<&str>) -> Result<(String, Option<String>), Directory
 
 /// Base64 of the DER without PEM lines; looked up by its hash.
 fn certificate(value: Option<&str>) -> Result<(String, Option<String>), DirectoryError> {
-    let text: String = value
-        .unwrap_or_default()
-        .replace("-----BEGIN CERTIFICATE-----", "")
-        .replace("-----END CERTIFICATE-----", "")
-        .split_whitespace()
-        .collect();
-    if text.is_empty() {
-        return Err(DirectoryError::CertificateMissing);
-    }
-    let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-    if !text.chars().all(base64) {
-        return Err(DirectoryError::CertificateMalformed);
-    }
+    let der = upload::from_text(value.unwrap_or_default()).map_err(DirectoryError::Certificate)?;
+    let text = upload::text_of(&der);
     Ok((sha3_hex(&text), Some(text)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::certificates::make::{make, KeyKind, Order, Role};
     use CredentialsKind::{AccessToken, Lwm2m, X509Certificate};
 
     fn basic(json: &str) -> Result<Material, DirectoryError> {
@@ -247,20 +238,27 @@ mod tests {
 
     #[test]
     fn a_certificate_is_stored_without_its_pem_lines_and_looked_up_by_its_hash() {
-        let pem = "-----BEGIN CERTIFICATE-----\r\nMIIB\nAg==\n-----END CERTIFICATE-----\n";
-        for text in [pem, "MIIBAg=="] {
-            let stored = check(Some(X509Certificate), Some("ignored"), Some(text))
+        let order = Order {
+            role: Role::Device,
+            common_name: "pump-7",
+            key: KeyKind::Ec,
+            valid: 0..1000,
+        };
+        let made = make(&order, None).unwrap();
+        let pem = String::from_utf8(made.certificate.to_pem().unwrap()).unwrap();
+        let lines: Vec<&str> = pem.lines().collect();
+        let text = lines[1..lines.len() - 1].concat();
+        for given in [&pem, &text] {
+            let stored = check(Some(X509Certificate), Some("ignored"), Some(given))
                 .ok()
                 .unwrap();
-            assert_eq!(stored.value.as_deref(), Some("MIIBAg=="));
-            assert_eq!(stored.lookup, sha3_hex("MIIBAg=="));
+            assert_eq!(stored.value.as_deref(), Some(&*text));
+            assert_eq!(stored.lookup, sha3_hex(&text));
         }
         let refused = |text| check(Some(X509Certificate), None, text).err();
-        assert_eq!(refused(None), Some(DirectoryError::CertificateMissing));
-        assert_eq!(
-            refused(Some("not base64!")),
-            Some(DirectoryError::CertificateMalformed)
-        );
+        let fault = |fault| Some(DirectoryError::Certificate(fault));
+        assert_eq!(refused(None), fault(upload::Fault::Missing));
+        assert_eq!(refused(Some("not base64!")), fault(upload::Fault::Form));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of: sockets, HTTP, actors.
 
+pub mod certificates;
 mod clock;
 pub mod config;
 mod detached;

@@ -72,6 +72,17 @@ pub enum Presented {
         user_name: Option<String>,
         password: Option<Vec<u8>>,
     },
+    /// TLS and DTLS: the peer has proved that it holds the key of the first certificate.
+    Certificate(CertificateChain),
+}
+
+/// What a peer presented in its handshake.
+#[derive(Clone)]
+pub struct CertificateChain {
+    /// DER, the peer's own first, then as they were sent. Not empty.
+    pub certificates: Vec<Vec<u8>>,
+    /// One of them stands on the door's revocation list.
+    pub revoked: bool,
 }
 
 impl fmt::Debug for Presented {
@@ -79,6 +90,7 @@ impl fmt::Debug for Presented {
         f.write_str(match self {
             Presented::Token(_) => "Presented::Token(***)",
             Presented::Mqtt { .. } => "Presented::Mqtt(***)",
+            Presented::Certificate(_) => "Presented::Certificate(***)",
         })
     }
 }

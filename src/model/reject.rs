@@ -13,13 +13,19 @@ pub enum Reason {
     // Who speaks
     /// User name, token or certificate missing where one is needed.
     CredentialsMissing,
-    /// No such token, user name or certificate.
+    /// No such token or user name.
     CredentialsUnknown,
     /// Nothing but a client id was given, and it names no device. Told apart from
     /// `CredentialsUnknown` because MQTT answers 0x02 / 0x85 here (contract/mqtt.md 2).
     ClientIdUnknown,
     /// Known user, wrong password; or a password without a user name.
     PasswordWrong,
+    /// No device has this certificate, and no profile's authority has signed it.
+    CertificateUnknown,
+    CertificateExpired,
+    CertificateNotYetValid,
+    /// It stands on the door's revocation list.
+    CertificateRevoked,
     DeviceDisabled,
     /// The device's profile does not allow this transport.
     TransportNotAllowed,
@@ -89,6 +95,10 @@ impl Reason {
             CredentialsUnknown => "credentials_unknown",
             ClientIdUnknown => "client_id_unknown",
             PasswordWrong => "password_wrong",
+            CertificateUnknown => "certificate_unknown",
+            CertificateExpired => "certificate_expired",
+            CertificateNotYetValid => "certificate_not_yet_valid",
+            CertificateRevoked => "certificate_revoked",
             DeviceDisabled => "device_disabled",
             TransportNotAllowed => "transport_not_allowed",
             ProtocolViolation => "protocol_violation",

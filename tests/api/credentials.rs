@@ -3,6 +3,7 @@
 
 use crate::common::operator::NewDevice;
 use crate::harness::{assert_error, ok, start, Api, NOBODY};
+use industryos_iot::auth::certificates::make;
 use serde_json::{json, Value};
 
 fn read(api: &Api, device: &NewDevice) -> Value {
@@ -119,4 +120,74 @@ fn a_device_may_change_the_kind_of_its_credentials() {
     let saved = ok(api.post("/api/device/credentials", &record));
     assert_eq!(saved["credentialsType"], "MQTT_BASIC");
     assert_eq!(saved["credentialsId"], "u7");
+}
+
+fn certificate(name: &str) -> make::Made {
+    let order = make::Order {
+        role: make::Role::Device,
+        common_name: name,
+        key: make::KeyKind::Ec,
+        valid: 0..4_000_000_000_000,
+    };
+    make::make(&order, None).expect("a certificate")
+}
+
+#[test]
+fn a_certificate_is_taken_as_pem_and_as_base64_of_der_and_belongs_to_one_device() {
+    let api = start();
+    let device = api.create_device("a");
+    let made = certificate("a");
+    let pem = String::from_utf8(made.certificate.to_pem().unwrap()).unwrap();
+    let text = openssl::base64::encode_block(&made.der().unwrap());
+    let mut record = read(&api, &device);
+    record["credentialsType"] = json!("X509_CERTIFICATE");
+    record["credentialsValue"] = json!(pem);
+    let saved = ok(api.post("/api/device/credentials", &record));
+    assert_eq!(saved["credentialsType"], "X509_CERTIFICATE");
+    assert_eq!(saved["credentialsValue"], text);
+    assert_eq!(saved["credentialsId"].as_str().unwrap().len(), 64);
+    // The other form of the same one is no change.
+    let mut same = saved.clone();
+    same["credentialsValue"] = json!(text);
+    assert_eq!(ok(api.post("/api/device/credentials", &same)), saved);
+    let other = api.create_device("b");
+    let mut record = read(&api, &other);
+    record["credentialsType"] = json!("X509_CERTIFICATE");
+    record["credentialsValue"] = json!(text);
+    let taken = api.post("/api/device/credentials", &record);
+    assert_error(
+        &taken,
+        400,
+        31,
+        "Specified credentials are already registered!",
+    );
+}
+
+#[test]
+fn a_private_key_pasted_by_mistake_is_refused_and_not_repeated() {
+    let api = start();
+    let device = api.create_device("a");
+    let record = read(&api, &device);
+    let made = certificate("a");
+    let key = String::from_utf8(made.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    let der = openssl::base64::encode_block(&made.key.private_key_to_der().unwrap());
+    let both = format!(
+        "{}{key}",
+        String::from_utf8(made.certificate.to_pem().unwrap()).unwrap()
+    );
+    for value in [&key, &der, &both] {
+        let mut asked = record.clone();
+        asked["credentialsType"] = json!("X509_CERTIFICATE");
+        asked["credentialsValue"] = json!(value);
+        let refused = api.post("/api/device/credentials", &asked);
+        assert_error(&refused, 400, 31, "This holds a private key");
+        let secret = key.lines().nth(1).unwrap();
+        assert!(!refused.text.contains(secret));
+    }
+    assert_eq!(read(&api, &device), record);
+    let mut asked = record.clone();
+    asked["credentialsType"] = json!("X509_CERTIFICATE");
+    asked["credentialsValue"] = json!("nonsense");
+    let refused = api.post("/api/device/credentials", &asked);
+    assert_error(&refused, 400, 31, "neither PEM nor DER nor Base64");
 }

@@ -1,6 +1,7 @@
 //! What can be wrong with an order, in the contract's words (contract/admin-rest.md 4,
 //! contract/provisioning.md 1). No text holds a secret.
 
+use crate::auth::certificates::upload;
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::store::StoreError;
 use std::fmt;
@@ -33,8 +34,8 @@ pub enum DirectoryError {
     MqttBasicMalformed,
     MqttBasicEmpty,
     MqttBasicPasswordWithoutUser,
-    CertificateMissing,
-    CertificateMalformed,
+    /// What was handed in is no certificate, or not one alone.
+    Certificate(upload::Fault),
     /// Somebody else changed it since it was read.
     VersionConflict,
     Store(StoreError),
@@ -71,6 +72,7 @@ impl fmt::Display for DirectoryError {
                 return write!(f, "Device profile with id [{id}] is not found");
             }
             Store(error) => return error.fmt(f),
+            Certificate(fault) => return fault.fmt(f),
             ProfileInUse(devices) => {
                 return write!(
                     f,
@@ -100,8 +102,6 @@ impl fmt::Display for DirectoryError {
             MqttBasicMalformed => "Invalid credentials body for simple mqtt credentials!",
             MqttBasicEmpty => "Both mqtt client id and user name are empty!",
             MqttBasicPasswordWithoutUser => "Password cannot be specified along with client id",
-            CertificateMissing => "Certificate should be specified!",
-            CertificateMalformed => "Certificate is neither PEM nor Base64!",
             VersionConflict => "It was changed by somebody else meanwhile: read it again",
         })
     }

@@ -60,6 +60,10 @@ impl Directory {
         }))
     }
 
+    pub(super) fn now(&self) -> Millis {
+        self.0.now()
+    }
+
     /// Runs a change alone and to its end.
     async fn alone<T, F>(&self, change: impl FnOnce(Arc<Inner>) -> F + Send + 'static) -> Result<T>
     where

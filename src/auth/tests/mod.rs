@@ -19,11 +19,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const PASSWORD: &str = "a fine password";
-const START: Millis = 1_700_000_000_000;
+pub(super) const START: Millis = 1_700_000_000_000;
 
 /// A room with a clock that tests set.
-struct House {
-    auth: Auth,
+pub(super) struct House {
+    pub auth: Auth,
     store: MemoryStore,
     now: Arc<AtomicI64>,
 }
@@ -44,7 +44,7 @@ async fn open(store: &MemoryStore, config: Config) -> (Auth, Option<GeneratedPas
     Auth::open(config, Arc::new(store.clone())).await.unwrap()
 }
 
-async fn house() -> House {
+pub(super) async fn house() -> House {
     let now = Arc::new(AtomicI64::new(START));
     let store = MemoryStore::new();
     House::on(store, now).await
@@ -67,7 +67,7 @@ impl House {
         Self::on(self.store.reopened(), self.now).await
     }
 
-    fn pass(&self, time: Duration) {
+    pub fn pass(&self, time: Duration) {
         let ms = i64::try_from(time.as_millis()).unwrap();
         self.now.fetch_add(ms, Ordering::SeqCst);
     }
@@ -95,7 +95,7 @@ impl House {
             .unwrap()
     }
 
-    async fn reason(&self, presented: &Presented) -> Option<Reason> {
+    pub async fn reason(&self, presented: &Presented) -> Option<Reason> {
         let refused = self.auth.identify(presented).await.err();
         refused.map(|refused| refused.rejection.reason)
     }
@@ -104,11 +104,23 @@ impl House {
 use crate::model::credentials::Presented;
 use crate::model::reject::Reason;
 
-fn named(name: &str) -> DeviceOrder {
+pub(super) fn named(name: &str) -> DeviceOrder {
     DeviceOrder {
         name: name.into(),
         ..DeviceOrder::default()
     }
+}
+
+/// Base64 of a certificate for nobody in particular.
+fn any_certificate() -> String {
+    use crate::auth::certificates::{make, upload};
+    let order = make::Order {
+        role: make::Role::Device,
+        common_name: "x",
+        key: make::KeyKind::Ec,
+        valid: 0..START,
+    };
+    upload::text_of(&make::make(&order, None).unwrap().der().unwrap())
 }
 
 fn token_order(device: DeviceId, token: &str) -> CredentialsOrder {

@@ -24,13 +24,18 @@ pub struct Shown {
 /// password without user name                0x04         0x86
 /// only a client id, unknown                 0x02         0x85
 /// nothing, or an empty user name            0x04         0x87
+/// certificate unknown, expired, revoked     0x05         0x87
 /// disabled device                           0x05         0x87
 /// ```
 pub fn connack(level: Level, reason: Reason, shown: Shown) -> u8 {
     let (old, new) = match reason {
-        Reason::DeviceDisabled | Reason::DeviceDeleted | Reason::CredentialsChanged => {
-            (code::v3::NOT_AUTHORIZED, code::NOT_AUTHORIZED)
-        }
+        Reason::DeviceDisabled
+        | Reason::DeviceDeleted
+        | Reason::CredentialsChanged
+        | Reason::CertificateUnknown
+        | Reason::CertificateExpired
+        | Reason::CertificateNotYetValid
+        | Reason::CertificateRevoked => (code::v3::NOT_AUTHORIZED, code::NOT_AUTHORIZED),
         Reason::PasswordWrong => (
             code::v3::BAD_USER_NAME_OR_PASSWORD,
             code::BAD_USER_NAME_OR_PASSWORD,
