@@ -187,7 +187,7 @@ fn a_private_key_pasted_by_mistake_is_refused_and_not_repeated() {
     assert_eq!(read(&api, &device), record);
     let mut asked = record.clone();
     asked["credentialsType"] = json!("X509_CERTIFICATE");
-    asked["credentialsValue"] = json!("nonsense");
+    asked["credentialsValue"] = json!("no base64!");
     let refused = api.post("/api/device/credentials", &asked);
     assert_error(&refused, 400, 31, "neither PEM nor DER nor Base64");
 }
