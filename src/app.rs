@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::model::event::EventKind;
 use crate::observability::{health, Metrics};
 use crate::registry::Registry;
+use crate::store::retention::Ticked;
 use crate::store::sled::SledStore;
 use crate::store::{Keeper, SharedStore, StoreError};
 use crate::transport::{http, mqtt};
@@ -238,25 +239,20 @@ async fn keep(mut keeper: Keeper, registry: Registry) {
     let mut failing: Option<StoreError> = None;
     loop {
         tokio::time::sleep(KEEP_EVERY).await;
-        match keeper.tick(registry.now()).await {
-            Ok(dropped) => {
-                failing = None;
-                for one in dropped {
-                    let kind = EventKind::TelemetryDropped {
-                        before: one.before,
-                        blocks: one.extent.blocks,
-                        rows: one.extent.rows,
-                        bytes: one.extent.bytes,
-                    };
-                    registry.tell(one.device, kind);
-                }
-            }
-            // Said once, not each second.
-            Err(error) if failing.as_ref() != Some(&error) => {
-                tracing::warn!(%error, "old points could not be dropped; it is tried again");
-                failing = Some(error);
-            }
-            Err(_) => {}
+        let Ticked { dropped, failed } = keeper.tick(registry.now()).await;
+        for one in dropped {
+            let kind = EventKind::TelemetryDropped {
+                before: one.before,
+                blocks: one.extent.blocks,
+                rows: one.extent.rows,
+                bytes: one.extent.bytes,
+            };
+            registry.tell(one.device, kind);
         }
+        // Said once, not each second.
+        if let Some(error) = failed.as_ref().filter(|_| failed != failing) {
+            tracing::warn!(%error, "old points could not be dropped; it is tried again");
+        }
+        failing = failed;
     }
 }

@@ -50,6 +50,8 @@ struct State {
     sequence: LogSequence,
     closed: bool,
     commit_failure: Option<StoreError>,
+    /// Commits that still succeed before `commit_failure` counts.
+    spared: usize,
     read_failure: Option<StoreError>,
 }
 
@@ -93,7 +95,14 @@ impl MemoryStore {
 
     /// From now on every commit fails with this error (and `health` with it), until `None`.
     pub fn fail_commits(&self, error: Option<StoreError>) {
-        self.inner.state.lock().commit_failure = error;
+        self.fail_commits_after(0, error);
+    }
+
+    /// The same, when so many have succeeded.
+    pub fn fail_commits_after(&self, spared: usize, error: Option<StoreError>) {
+        let mut state = self.inner.state.lock();
+        state.spared = spared;
+        state.commit_failure = error;
     }
 
     /// From now on every read fails with this error, until `None`.
@@ -187,8 +196,9 @@ impl Log for MemoryStore {
         if state.closed {
             return Err(StoreError::Closed);
         }
-        if let Some(error) = &state.commit_failure {
-            return Err(error.clone());
+        if let Some(error) = state.commit_failure.clone() {
+            let spared = state.spared.checked_sub(1);
+            state.spared = spared.ok_or(error)?;
         }
         for change in &batch.changes {
             state.tables.apply(change);

@@ -34,6 +34,8 @@ pub struct Cap {
     height: u64,
     /// Bytes of blocks that may stay; `None` = the directory was never too big.
     budget: Option<u64>,
+    /// Points above the budget could not be dropped.
+    owed: bool,
     next_measure: Millis,
 }
 
@@ -43,6 +45,7 @@ impl Cap {
             limit,
             height: start_of_shrinking(limit),
             budget: None,
+            owed: false,
             next_measure: Millis::MIN,
         }
     }
@@ -57,7 +60,7 @@ impl Cap {
             return false;
         }
         let due = self.budget.is_some() && now >= self.next_measure;
-        if due || disk > self.height {
+        if due || self.owed || disk > self.height {
             self.next_measure = now.saturating_add(MEASURE_EVERY);
             return true;
         }
@@ -80,7 +83,14 @@ impl Cap {
             return (live > fits).then_some(fits);
         }
         let budget = self.budget?;
-        (live > budget / 9 * 10).then_some(budget)
+        let owed = std::mem::take(&mut self.owed);
+        let most = if owed { budget } else { budget / 9 * 10 };
+        (live > most).then_some(budget)
+    }
+
+    /// What [`Cap::keep`] said was not done, or in part only.
+    pub fn not_done(&mut self) {
+        self.owed = true;
     }
 }
 
@@ -106,6 +116,17 @@ mod tests {
         assert_eq!(cap.keep(900, 401), Some(360), "over the budget by a tenth");
         assert_eq!(cap.keep(935, 360), None, "no new height yet");
         assert_eq!(cap.keep(950, 360), Some(324));
+    }
+
+    #[test]
+    fn what_was_not_done_is_asked_for_again_and_no_more_than_that() {
+        let mut cap = Cap::new(1_000);
+        assert_eq!(cap.keep(900, 400), Some(360));
+        cap.not_done();
+        assert!(cap.wants_to_know(900, 1));
+        assert_eq!(cap.keep(900, 380), Some(360));
+        assert!(!cap.wants_to_know(900, 2));
+        assert_eq!(cap.keep(900, 380), None);
     }
 
     #[test]

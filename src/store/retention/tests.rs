@@ -1,6 +1,6 @@
 //! The keeper on the memory engine, with the time in the test's hand.
 
-use super::Keeper;
+use super::{Doomed, Keeper};
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::model::operator::RevokedSession;
 use crate::model::units::{ByteSize, Period};
@@ -71,6 +71,13 @@ impl House {
         id
     }
 
+    /// A tick in which nothing fails.
+    async fn done(&mut self, now: Millis) -> Vec<Doomed> {
+        let ticked = self.keeper.tick(now).await;
+        assert_eq!(ticked.failed, None);
+        ticked.dropped
+    }
+
     async fn points(&self, device: DeviceId) -> usize {
         let whole = Millis::MIN..Millis::MAX;
         let count = crate::model::query::Aggregation::Count;
@@ -98,7 +105,7 @@ async fn profiles_keep_points_as_long_as_they_say_and_others_as_the_default_says
     for profile in [ever, short, plain, ProfileId::new()] {
         devices.push(house.device(profile, 20).await);
     }
-    house.keeper.tick(NOW).await.unwrap();
+    house.done(NOW).await;
     let mut counts = Vec::new();
     for device in &devices {
         counts.push(house.points(*device).await);
@@ -119,9 +126,9 @@ async fn nothing_is_touched_before_a_24th_of_the_retention_has_passed() {
     let mut house = house(24 * DAY, 100, 0);
     let device = house.device(ProfileId::new(), 24).await;
     let commits = house.store.commits();
-    house.keeper.tick(NOW + DAY).await.unwrap();
+    house.done(NOW + DAY).await;
     assert_eq!(house.store.commits(), commits);
-    house.keeper.tick(NOW + DAY + 600_001).await.unwrap();
+    house.done(NOW + DAY + 600_001).await;
     assert_eq!(house.store.commits(), commits + 1);
     assert_eq!(house.points(device).await, 23);
 }
@@ -135,7 +142,7 @@ async fn a_pass_goes_slice_by_slice_and_reaches_every_device_once() {
     }
     let before = house.store.commits();
     for tick in 1..=4 {
-        house.keeper.tick(NOW + tick).await.unwrap();
+        house.done(NOW + tick).await;
         let expected = u64::min(3 * tick as u64, 10);
         assert_eq!(house.store.commits() - before, expected, "tick {tick}");
     }
@@ -143,7 +150,7 @@ async fn a_pass_goes_slice_by_slice_and_reaches_every_device_once() {
         assert_eq!(house.points(*device).await, 1);
     }
     // The next pass begins after its pause, and finds nothing.
-    house.keeper.tick(NOW + 5).await.unwrap();
+    house.done(NOW + 5).await;
     assert_eq!(house.store.commits() - before, 10);
 }
 
@@ -152,7 +159,7 @@ async fn without_any_retention_nothing_is_ever_written() {
     let mut house = house(0, 100, 0);
     let device = house.device(ProfileId::new(), 999).await;
     let before = house.store.commits();
-    assert!(house.keeper.tick(NOW * 2).await.unwrap().is_empty());
+    assert!(house.done(NOW * 2).await.is_empty());
     assert_eq!(house.store.commits(), before);
     assert_eq!(house.points(device).await, 1_000);
 }
@@ -162,16 +169,16 @@ async fn above_the_cap_the_oldest_points_of_all_devices_go_and_are_named() {
     // 100 rows of 16 bytes; the cap's 85 % are 1,360 bytes.
     let mut house = house(0, 100, 1_600);
     let old = house.device(ProfileId::new(), 59).await;
-    assert!(house.keeper.tick(NOW).await.unwrap().is_empty());
+    assert!(house.done(NOW).await.is_empty());
     let new = house.device(ProfileId::new(), 39).await;
-    let dropped = house.keeper.tick(NOW + 1).await.unwrap();
+    let dropped = house.done(NOW + 1).await;
     assert_eq!(dropped.len(), 1);
     assert_eq!((dropped[0].device, dropped[0].extent.rows), (old, 10));
     assert_eq!(dropped[0].before, NOW - 50 * DAY + 1);
     assert_eq!((house.points(old).await, house.points(new).await), (50, 40));
     assert_eq!(house.metric("expired_bytes_total{cause=\"size\"}"), 160);
     assert_eq!(house.metric("data_bytes "), 1_600);
-    assert!(house.keeper.tick(NOW + 2).await.unwrap().is_empty());
+    assert!(house.done(NOW + 2).await.is_empty());
 }
 
 #[tokio::test]
@@ -181,10 +188,60 @@ async fn a_refused_commit_is_an_error_and_comes_up_again() {
     house
         .store
         .fail_commits(Some(crate::store::StoreError::Full));
-    assert!(house.keeper.tick(NOW).await.is_err());
+    assert!(house.keeper.tick(NOW).await.failed.is_some());
     house.store.fail_commits(None);
-    house.keeper.tick(NOW).await.unwrap();
+    house.done(NOW).await;
     assert_eq!(house.points(device).await, 2);
+}
+
+/// Devices of 60 rows of 16 bytes, under a cap of so many bytes that they all are above its 85 %.
+async fn crowd(count: usize, retention: Millis) -> (House, Vec<DeviceId>) {
+    let house = house(retention, 100, count as u64 * 60 * 16);
+    let mut devices = Vec::new();
+    for _ in 0..count {
+        devices.push(house.device(ProfileId::new(), 59).await);
+    }
+    (house, devices)
+}
+
+#[tokio::test]
+async fn what_the_cap_took_is_told_although_a_later_step_fails() {
+    let (mut house, devices) = crowd(1, DAY).await;
+    // The cap's expiry passes, that of age is refused.
+    house
+        .store
+        .fail_commits_after(1, Some(crate::store::StoreError::Full));
+    let ticked = house.keeper.tick(NOW).await;
+    assert_eq!(ticked.failed, Some(crate::store::StoreError::Full));
+    let told: Vec<_> = ticked.dropped.iter().map(|one| one.device).collect();
+    assert_eq!(told, devices);
+    assert_eq!(house.points(devices[0]).await, 54);
+    assert_eq!(ticked.dropped[0].extent.rows, 6);
+    assert_eq!(house.metric("expired_rows_total{cause=\"size\"}"), 6);
+}
+
+#[tokio::test]
+async fn of_a_pass_that_fails_half_way_what_was_committed_is_told_and_the_rest_comes_up_again() {
+    // 40 devices go in groups of 16: the second group fails in its midst.
+    let (mut house, devices) = crowd(40, 0).await;
+    house
+        .store
+        .fail_commits_after(20, Some(crate::store::StoreError::Full));
+    let ticked = house.keeper.tick(NOW).await;
+    assert_eq!(ticked.failed, Some(crate::store::StoreError::Full));
+    assert_eq!(ticked.dropped.len(), 20);
+    for one in &ticked.dropped {
+        assert_eq!(house.points(one.device).await, 54);
+    }
+    assert_eq!(house.metric("expired_rows_total{cause=\"size\"}"), 20 * 6);
+    house.store.fail_commits(None);
+    let rest = house.done(NOW + 1).await;
+    assert_eq!(rest.len(), 20);
+    assert!(rest.iter().all(|one| !ticked.dropped.contains(one)));
+    for device in devices {
+        assert_eq!(house.points(device).await, 54);
+    }
+    assert!(house.done(NOW + 2).await.is_empty());
 }
 
 #[tokio::test]
@@ -197,11 +254,11 @@ async fn revocations_are_forgotten_when_their_tokens_have_ended() {
     let changes = vec![revoke("old", NOW - 1), revoke("new", NOW + 1)];
     let batch = Batch::of_system(changes);
     house.store.commit(batch).await.unwrap();
-    house.keeper.tick(NOW).await.unwrap();
+    house.done(NOW).await;
     let left = house.store.revoked_sessions(Millis::MIN).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].session, "new");
     let commits = house.store.commits();
-    house.keeper.tick(NOW + 1).await.unwrap();
+    house.done(NOW + 1).await;
     assert_eq!(house.store.commits(), commits);
 }

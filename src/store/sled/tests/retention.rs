@@ -95,8 +95,13 @@ async fn churn(cap: u64, times_of_it: u64) -> u64 {
     for n in 0..batches {
         store.commit(batch(n, &mut seed)).await.unwrap();
         if n % 10 == 0 {
-            let gone = keeper.tick(n * 1_100).await.unwrap();
-            dropped += gone.iter().map(|one| one.extent.rows).sum::<u64>();
+            let ticked = keeper.tick(n * 1_100).await;
+            assert_eq!(ticked.failed, None);
+            dropped += ticked
+                .dropped
+                .iter()
+                .map(|one| one.extent.rows)
+                .sum::<u64>();
             largest = largest.max(store.disk_use().await.unwrap());
         }
     }
