@@ -100,6 +100,11 @@ fn limits(config: &Config) -> Vec<Rule> {
             why: "must be from 1MiB to 1GiB",
         },
         Rule {
+            key: "store.journal_size",
+            holds: config.store.journal_size.0 / 4 >= config.store.journal_segment.0,
+            why: "must be at least four times store.journal_segment: it shrinks by whole files",
+        },
+        Rule {
             key: "store.queue_bytes",
             holds: config.store.queue_bytes.0 == 0 || config.store.queue_bytes.0 >= 1 << 20,
             why: "must be at least 1MiB, the size of the largest batch, or 0 for its share of store.memory",
@@ -118,8 +123,8 @@ fn limits(config: &Config) -> Vec<Rule> {
             key: "store.max_size",
             holds: config.store.max_size.0 == 0
                 || config.store.max_size.0 >= 128 << 20
-                    && config.store.max_size.0 / 16 >= config.store.journal_segment.0,
-            why: "must be 0B (no cap) or at least 128MiB and 16 times store.journal_segment: journal and sled need some of it",
+                    && config.store.max_size.0 / 8 >= config.store.journal_size.0,
+            why: "must be 0B (no cap) or at least 128MiB and 8 times store.journal_size: journal and sled need some of it",
         },
         Rule {
             key: "store.path",

@@ -49,6 +49,7 @@ struct Inner {
     commits: Counter,
     journal_bytes: Counter,
     data_bytes: Gauge,
+    damaged_blocks: Counter,
     expiries: Family<CauseLabel, Counter>,
     expired_blocks: Family<CauseLabel, Counter>,
     expired_rows: Family<CauseLabel, Counter>,
@@ -90,6 +91,12 @@ impl Metrics {
             "Size of the data directory on disk",
             data_bytes.clone(),
         );
+        let damaged_blocks = Counter::default();
+        registry.register(
+            "damaged_blocks",
+            "Times that a block of points or a page of latest values could not be read",
+            damaged_blocks.clone(),
+        );
         let mut expired = |name: &str, help: &str| {
             let counter = Family::<CauseLabel, Counter>::default();
             registry.register(name, help, counter.clone());
@@ -109,6 +116,7 @@ impl Metrics {
             commits,
             journal_bytes,
             data_bytes,
+            damaged_blocks,
             expiries,
             expired_blocks,
             expired_rows,
@@ -170,6 +178,11 @@ impl Metrics {
         self.0
             .data_bytes
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// A block of points or a page of latest values cannot be read.
+    pub fn damaged_block(&self) {
+        self.0.damaged_blocks.inc();
     }
 
     /// One device lost old points; the figures are of blocks that went whole.

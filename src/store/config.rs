@@ -11,6 +11,7 @@ pub struct Config {
     pub path: PathBuf,
     pub reserve: ByteSize,
     pub journal_segment: ByteSize,
+    pub journal_size: ByteSize,
     pub memory: ByteSize,
     pub queue_bytes: ByteSize,
     pub cache: ByteSize,
@@ -22,6 +23,9 @@ pub struct Config {
 
 /// sled's real use of memory runs to several times its setting.
 const SLED: u64 = 4;
+
+/// Commits wait when the journal comes to this many times its size.
+const OVERSHOOT: u64 = 2;
 
 /// Bytes for each part of `memory`.
 pub struct Shares {
@@ -42,6 +46,11 @@ impl Config {
             heads: part(self.head_memory, memory / 8 * 3),
             cache: part(self.cache, memory / 4 / SLED),
         }
+    }
+
+    /// Bytes of closed segments above which commits wait for a checkpoint.
+    pub fn most_journal(&self) -> u64 {
+        self.journal_size.0.saturating_mul(OVERSHOOT)
     }
 
     /// What they come to.

@@ -46,7 +46,7 @@ fn points_older_than_their_profile_says_go_and_the_latest_value_stays() {
 #[test]
 fn at_the_cap_the_oldest_points_go_and_log_metric_and_stream_say_so() {
     let server = Server::start_with(
-        "[store]\nmax_size = \"128MiB\"\njournal_segment = \"1MiB\"\nhead_memory = \"1MiB\"\n",
+        "[store]\nmax_size = \"128MiB\"\njournal_segment = \"1MiB\"\njournal_size = \"8MiB\"\nhead_memory = \"1MiB\"\n",
     );
     let operator = server.operator();
     let device = operator.create_device("chatty");

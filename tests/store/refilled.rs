@@ -53,6 +53,7 @@ fn a_disk_that_others_fill_again_and_again_under_load_stops_commits_only_for_tha
     let mut config = work::config(&disk.data());
     // Checkpoints and sealing go on all the time, also while the disk is full.
     config.journal_segment = ByteSize(16 << 10);
+    config.journal_size = ByteSize(128 << 10);
     config.head_memory = ByteSize(8 << 10);
     work::runtime().block_on(async {
         let store = work::open(&config).await.unwrap();

@@ -28,6 +28,7 @@ pub fn config(path: &Path) -> Config {
         path: path.to_owned(),
         reserve: ByteSize(1 << 20),
         journal_segment: ByteSize(256 << 10),
+        journal_size: ByteSize(2 << 20),
         memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(1 << 20),
         cache: ByteSize(4 << 20),

@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of: tables, sled, what a change means.
 
+pub mod bound;
 pub mod bundle;
 pub mod frame;
 pub mod queue;
@@ -36,7 +37,8 @@ pub trait Apply: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The writer began another segment: a good moment to think about a checkpoint.
+    /// The writer began another segment, or waits until it may: the moment to think about a
+    /// checkpoint.
     fn segment_rolled(&self) {}
 }
 

@@ -3,6 +3,7 @@
 //! Round by round: take what arrived during the last commit, check the disk's room, write all its
 //! frames at once, `fdatasync`, let the engine apply them, answer the waiters in order.
 
+use super::bound::Bound;
 use super::bundle::Bundle;
 use super::queue::{Answer, Queue, Waiting};
 use super::replay::{Closed, Replayed};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub next: LogSequence,
     /// A segment is closed at this size.
     pub segment_bytes: u64,
+    /// Bytes of closed segments above which commits wait for a checkpoint.
+    pub most_bytes: u64,
     pub queue_bytes: usize,
     /// Free space below which nothing is accepted.
     pub reserve: u64,
@@ -48,6 +51,7 @@ pub struct Journal {
 struct Shared {
     queue: Queue,
     space: Space,
+    bound: Bound,
     directory: PathBuf,
     /// Segments that are not written any more, oldest first.
     closed: Mutex<Vec<Closed>>,
@@ -70,6 +74,7 @@ impl Journal {
         let shared = Arc::new(Shared {
             queue: Queue::new(settings.queue_bytes),
             space: Space::new(&settings.directory, settings.reserve),
+            bound: Bound::new(settings.most_bytes),
             directory: settings.directory.clone(),
             closed: Mutex::new(closed),
             failed: Mutex::new(None),
@@ -145,6 +150,17 @@ impl Journal {
         self.shared.closed.lock().clone()
     }
 
+    /// How often the writer has looked, and waited on, for room in the journal.
+    #[cfg(test)]
+    pub fn looks_for_room(&self) -> u64 {
+        self.shared.bound.looks()
+    }
+
+    /// The segments stay: nobody waits for them to go.
+    pub fn checkpoint_failed(&self) {
+        self.shared.bound.tell(true);
+    }
+
     /// Removes segments, oldest first, as long as all they hold is at or below `watermark`.
     /// Returns how many.
     pub fn drop_up_to(&self, watermark: LogSequence) -> Result<usize, StoreError> {
@@ -166,6 +182,7 @@ impl Journal {
         if count > 0 {
             segment::sync_directory(&self.shared.directory)?;
         }
+        self.shared.bound.tell(false);
         Ok(count)
     }
 
@@ -285,6 +302,7 @@ impl Writer {
             if segment.length() < self.settings.segment_bytes {
                 return Ok(segment);
             }
+            self.wait_for_checkpoint();
             match create(&self.settings, self.next) {
                 Ok(new) => {
                     self.leave(&mut segment);
@@ -298,6 +316,15 @@ impl Writer {
             }
         }
         create(&self.settings, self.next)
+    }
+
+    fn wait_for_checkpoint(&self) {
+        let shared = &self.shared;
+        let held = || shared.closed.lock().iter().map(|closed| closed.bytes).sum();
+        shared.bound.wait(held, || {
+            self.engine.segment_rolled();
+            !shared.queue.is_closed()
+        });
     }
 
     /// An empty one is not remembered: the next segment has its name and takes its file.

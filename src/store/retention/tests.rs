@@ -30,6 +30,7 @@ fn house(retention: Millis, slice: usize, max_size: u64) -> House {
         path: "data".into(),
         reserve: ByteSize(0),
         journal_segment: ByteSize(0),
+        journal_size: ByteSize(0),
         memory: ByteSize(0),
         queue_bytes: ByteSize(0),
         cache: ByteSize(0),

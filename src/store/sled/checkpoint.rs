@@ -9,6 +9,7 @@ use super::table::failed;
 use super::upkeep::Upkeep;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
+use crate::store::journal::replay::Closed;
 use crate::store::journal::{io, Journal};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Closed segments that the journal may have before heads are sealed for it.
-const SEGMENTS: usize = 4;
 /// The longest that tables stay unsynced.
 const EVERY: Duration = Duration::from_secs(60);
 /// The longest that a head stays open.
@@ -29,6 +28,8 @@ pub struct Parts {
     pub engine: Arc<Engine>,
     pub journal: Journal,
     pub directory: DataDirectory,
+    /// What the journal is to keep to, in bytes.
+    pub journal_size: u64,
     /// One checkpoint at a time.
     pub running: Mutex<()>,
     pub upkeep: Upkeep,
@@ -59,17 +60,29 @@ impl Parts {
         Ok(())
     }
 
-    /// With too many segments all but the newest are to go.
+    /// From half its size on all segments are to go, the newest only beyond the whole.
     fn sequence_to_drop(&self) -> Option<u64> {
+        if !self.is_due() {
+            return None;
+        }
         let closed = self.journal.closed_segments();
-        let surplus = closed.len().checked_sub(SEGMENTS)?;
-        let at = closed.len().checked_sub(2)?.max(surplus);
+        let kept = if bytes_of(&closed) > self.journal_size {
+            1
+        } else {
+            2
+        };
+        let at = closed.len().checked_sub(kept)?;
         closed.get(at).map(|segment| segment.last)
     }
 
+    /// Early: what comes in during a checkpoint finds room.
     fn is_due(&self) -> bool {
-        self.journal.closed_segments().len() >= SEGMENTS
+        bytes_of(&self.journal.closed_segments()) >= self.journal_size / 2
     }
+}
+
+fn bytes_of(segments: &[Closed]) -> u64 {
+    segments.iter().map(|segment| segment.bytes).sum()
 }
 
 pub struct Checkpointer {
@@ -125,6 +138,7 @@ fn run(parts: &Parts, stop: &AtomicBool) {
         }
         last = Instant::now();
         if let Err(error) = parts.checkpoint(false) {
+            parts.journal.checkpoint_failed();
             tracing::error!(%error, "a checkpoint failed; the journal keeps its segments");
         }
     }

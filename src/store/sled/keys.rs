@@ -170,6 +170,11 @@ pub fn latest_pages(device: DeviceId) -> KeyBytes {
     of_device(b'y', device)
 }
 
+/// How many pages there are, from the key of one.
+pub fn doublings(page: &[u8]) -> Option<u8> {
+    page.get(WIDTH).copied()
+}
+
 pub fn unmerged(device: DeviceId) -> KeyBytes {
     index(b'g', &[device.0.as_bytes()])
 }
@@ -218,7 +223,7 @@ pub fn width_and_block(key: &[u8]) -> Option<(u8, u32)> {
         .map(|number| (width, u32::from_be_bytes(*number)))
 }
 
-/// Where the width stands in a key by time.
+/// Where the width stands in a key by time, and the doublings in that of a page.
 const WIDTH: usize = 1 + 1 + 16;
 
 pub fn block(device: DeviceId, block: u32) -> KeyBytes {

@@ -150,7 +150,7 @@ impl Engine {
                 rows.append(read);
                 directory::remove(tx, device, *number);
             } else {
-                report(device, *number);
+                report(&self.table, device, *number);
                 self.todo.note_broken(device, *number);
                 whole = false;
             }

@@ -68,7 +68,7 @@ impl SledStore {
         let shares = config.shares();
         compact::if_needed(&directory, shares.cache, config.max_size.0)?;
         let db = directory.open_sled(shares.cache)?;
-        let table = Table::new((*db).clone());
+        let table = Table::new((*db).clone(), metrics.clone());
         telemetry::by_time::complete(&table)?;
         let engine = Engine::new(table, ByteSize(shares.heads).bytes())?;
         let engine = Arc::new(engine.with_room(directory.room()?));
@@ -91,6 +91,7 @@ impl SledStore {
             incarnation,
             next: engine.applied().max(replayed.last) + 1,
             segment_bytes: config.journal_segment.0,
+            most_bytes: config.most_journal(),
             queue_bytes: ByteSize(shares.queue).bytes(),
             reserve: config.reserve.0,
             #[cfg(test)]
@@ -102,6 +103,7 @@ impl SledStore {
             engine,
             journal,
             directory,
+            journal_size: config.journal_size.0,
             running: Default::default(),
             upkeep,
         });

@@ -9,6 +9,7 @@
 
 use super::keys;
 use crate::model::ids::{Partition, PARTITIONS};
+use crate::observability::Metrics;
 use crate::store::error::StoreError;
 use sled::IVec;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,8 @@ pub(super) fn failed(error: sled::Error) -> StoreError {
 pub struct Table {
     pub(super) tree: sled::Tree,
     moves: Arc<[Moves; PARTITIONS as usize]>,
+    /// Counts what is damaged.
+    pub(super) metrics: Metrics,
 }
 
 /// How often blocks of a partition have begun to move, and have moved.
@@ -58,9 +61,13 @@ impl Drop for Moving<'_> {
 }
 
 impl Table {
-    pub fn new(tree: sled::Tree) -> Self {
+    pub fn new(tree: sled::Tree, metrics: Metrics) -> Self {
         let moves = Arc::new(std::array::from_fn(|_| Moves::default()));
-        Self { tree, moves }
+        Self {
+            tree,
+            moves,
+            metrics,
+        }
     }
 
     /// Says that blocks of these partitions are about to move.
@@ -82,6 +89,8 @@ impl Table {
         (moves.begun.load(Ordering::SeqCst) == done).then_some(done)
     }
 
+    /// A long value that cannot be put together is reported, counted, and given as an empty one,
+    /// which no decoder takes: like every other record that is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         // A long value may be replaced between its record and its chunks: look again then.
         for _ in 0..8 {
@@ -98,7 +107,8 @@ impl Table {
             }
         }
         tracing::error!("a long value cannot be put together");
-        Err(StoreError::Damaged("a long value".into()))
+        self.metrics.damaged_block();
+        Ok(Some(Bytes::default()))
     }
 
     /// All keys with this prefix, in order, with their values; long values are put together.

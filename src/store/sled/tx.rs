@@ -26,6 +26,10 @@ impl<'a> Tx<'a> {
         }
     }
 
+    pub fn table(&self) -> &Table {
+        self.table
+    }
+
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         match self.pending.get(key) {
             Some(value) => Ok(value.as_deref().map(Bytes::from)),

@@ -75,6 +75,7 @@ async fn below_the_reserve_commits_are_refused_as_full() {
         incarnation: Incarnation(1),
         next: 1,
         segment_bytes: 1 << 20,
+        most_bytes: u64::MAX,
         queue_bytes: 1 << 20,
         reserve: u64::MAX,
         faults: Arc::default(),

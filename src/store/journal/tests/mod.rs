@@ -86,6 +86,7 @@ impl Rig {
             incarnation: Incarnation(1),
             next: replayed.last + 1,
             segment_bytes,
+            most_bytes: u64::MAX,
             queue_bytes: 1 << 20,
             reserve: 0,
             faults: faults.clone(),

@@ -14,6 +14,7 @@ use crate::model::Millis;
 use crate::store::error::StoreError;
 use crate::store::stream::PointStream;
 use crate::store::traits::TimeseriesStore;
+use ahash::AHashSet;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -33,8 +34,9 @@ impl TimeseriesStore for SledStore {
         // The heads first: what is sealed in between is seen twice, never missed.
         let heads = self.engine().heads.rows(device);
         let mut found = latest::read(&self.engine().table, device, keys)?;
+        let wanted: Option<AHashSet<&Key>> = keys.map(|keys| keys.iter().collect());
         for (key, newer) in heads.iter().flat_map(latest::newest) {
-            let asked = keys.is_none_or(|keys| keys.contains(&key));
+            let asked = wanted.as_ref().is_none_or(|wanted| wanted.contains(&key));
             let held = found.get(&key).and_then(Option::as_ref);
             if asked && !held.is_some_and(|held| latest::is_later(held, &newer)) {
                 found.insert(key, Some(newer));

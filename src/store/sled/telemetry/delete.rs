@@ -2,6 +2,7 @@
 //! those that hold a deleted point are written anew under their numbers.
 
 use super::super::keys;
+use super::super::table::Table;
 use super::super::tx::Tx;
 use super::block::{self, Block};
 use super::directory::{self, BlockRange};
@@ -72,7 +73,7 @@ fn thin(
         return Ok(());
     }
     let Some(mut rows) = block.rows() else {
-        report(device, number);
+        report(tx.table(), device, number);
         return Ok(());
     };
     let held = rows.keys.keys().iter();
@@ -106,7 +107,7 @@ pub fn expire(
         } else if range.min < before {
             let rows = load(tx, device, number)?.and_then(|block| block.rows());
             let Some(mut rows) = rows else {
-                report(device, number);
+                report(tx.table(), device, number);
                 continue;
             };
             rows.retain(|ts, _| ts >= before);
@@ -215,12 +216,13 @@ fn load(tx: &Tx<'_>, device: DeviceId, number: u32) -> Result<Option<Block>, Sto
     };
     let block = Block::read(&bytes);
     if block.is_none() {
-        report(device, number);
+        report(tx.table(), device, number);
     }
     Ok(block)
 }
 
-/// A damaged block is said loudly and never served.
-pub fn report(device: DeviceId, number: u32) {
+/// A damaged block is said loudly, counted and never served.
+pub fn report(table: &Table, device: DeviceId, number: u32) {
+    table.metrics.damaged_block();
     tracing::error!(%device, block = number, "a telemetry block is damaged; its points are left out");
 }

@@ -179,7 +179,7 @@ impl<'a> LatestValues<'a> {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(place) => {
                 let key = keys::latest_page(self.device, self.state.doublings, number);
-                let page = tx.record("latest values", &key)?;
+                let page = tx.get(&key)?.map(|bytes| page_of(tx.table(), &bytes));
                 place.insert((page.unwrap_or_default(), false))
             }
         };
@@ -202,16 +202,32 @@ pub fn read(
 ) -> Result<BTreeMap<Key, Option<Latest>>, StoreError> {
     // While we read, pages may double: then all stand elsewhere.
     loop {
-        let Some(state) = SeriesState::load(table, device)? else {
+        let Some(state) = state_of(table, device)? else {
             return Ok(BTreeMap::new());
         };
         let doublings = state.doublings;
         let found = read_pages(table, device, state, wanted)?;
-        let now = SeriesState::load(table, device)?;
+        let now = state_of(table, device)?;
         if now.is_some_and(|now| now.doublings == doublings) {
             return Ok(found);
         }
     }
+}
+
+/// Of a state that is damaged, which has been reported, what can be told without it.
+fn state_of(table: &Table, device: DeviceId) -> Result<Option<SeriesState>, StoreError> {
+    match SeriesState::load(table, device) {
+        Err(StoreError::Damaged(_)) => SeriesState::in_tx(&Tx::new(table), device).map(Some),
+        loaded => loaded,
+    }
+}
+
+/// A damaged one, which is reported and counted, costs its own keys only.
+pub fn page_of(table: &Table, bytes: &[u8]) -> Page {
+    record::decode("latest values", bytes).unwrap_or_else(|_| {
+        table.metrics.damaged_block();
+        Page::new()
+    })
 }
 
 fn read_pages(
@@ -223,8 +239,7 @@ fn read_pages(
     let doublings = state.doublings;
     let page = |number: u16| -> Result<Page, StoreError> {
         let value = table.get(&keys::latest_page(device, doublings, number))?;
-        let page = value.map(|value| record::decode("latest values", &value));
-        page.transpose().map(Option::unwrap_or_default)
+        Ok(value.map_or_else(Page::new, |bytes| page_of(table, &bytes)))
     };
     let Some(wanted) = wanted else {
         let mut found: BTreeMap<_, _> = state.page.into_iter().collect();

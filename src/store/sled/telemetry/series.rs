@@ -4,7 +4,7 @@
 use super::super::tx::Tx;
 use super::super::{keys, record, table::Table};
 use super::directory;
-use super::latest::Page;
+use super::latest::{page_of, Page};
 use crate::model::ids::{DeviceId, Origin};
 use crate::model::value::Value;
 use crate::model::Millis;
@@ -69,17 +69,32 @@ impl SeriesState {
         value.map(|value| Self::decode(&value)).transpose()
     }
 
-    /// To be changed. One that is not there, or damaged, begins behind the blocks that are.
+    /// To be changed. One that is not there, or damaged, begins behind the blocks that are, and has
+    /// the pages that are.
     pub fn in_tx(tx: &Tx<'_>, device: DeviceId) -> Result<Self, StoreError> {
-        let value = tx.get(&keys::series(device))?;
-        let held = value.and_then(|value| Self::decode(&value).ok());
-        let mut state = match held {
-            Some(state) if state.newest.is_some() => return Ok(state),
-            held => held.unwrap_or_default(),
+        let mut state = match tx.get(&keys::series(device))? {
+            None => Self::default(),
+            Some(value) => match Self::decode(&value) {
+                Ok(state) if state.newest.is_some() => return Ok(state),
+                Ok(state) => state,
+                Err(_) => Self::by_pages(tx, device)?,
+            },
         };
         for (number, range) in directory::in_tx(tx, device)? {
             state.next_block = state.next_block.max(number.saturating_add(1));
             state.newest = state.newest.max(Some(range.max));
+        }
+        Ok(state)
+    }
+
+    /// In place of a damaged one, which is counted.
+    fn by_pages(tx: &Tx<'_>, device: DeviceId) -> Result<Self, StoreError> {
+        tx.table().metrics.damaged_block();
+        let mut state = Self::default();
+        for key in tx.keys(&keys::latest_pages(device))? {
+            let page = tx.get(&key)?.map(|bytes| page_of(tx.table(), &bytes));
+            state.keys += page.map_or(0, |page| page.len() as u32);
+            state.doublings = keys::doublings(&key).unwrap_or(0);
         }
         Ok(state)
     }

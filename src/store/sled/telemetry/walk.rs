@@ -200,7 +200,7 @@ impl Walk {
             return Ok(Step::Again);
         }
         let Some(block) = bytes.and_then(|bytes| Block::read(&bytes)) else {
-            report(self.device, number);
+            report(&engine.table, self.device, number);
             return Ok(Step::Loaded);
         };
         if pass.is_alone(&listed, &left) && whole(out, listed.times(self.order), &block) {
@@ -209,7 +209,7 @@ impl Walk {
         }
         match block.series(&self.key) {
             Some(points) => self.hold(pass, listed.rank, points, &left),
-            None => report(self.device, number),
+            None => report(&engine.table, self.device, number),
         }
         Ok(Step::Loaded)
     }

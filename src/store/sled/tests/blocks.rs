@@ -181,6 +181,8 @@ async fn a_damaged_block_is_left_out_and_the_others_are_served() {
         .collect();
     let left: Vec<i64> = (0..8000).filter(|n| !lost.contains(n)).collect();
     assert_eq!(counts(&store, device).await, left);
+    let counted = store.parts.engine.table.metrics.render();
+    assert!(counted.contains("damaged_blocks_total 1\n"), "{counted}");
     // And the engine goes on.
     put(&store, device, messages(8000..8001)).await;
     assert_eq!(counts(&store, device).await.last(), Some(&8000));

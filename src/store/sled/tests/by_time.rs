@@ -23,7 +23,7 @@ const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
 fn table() -> Table {
     let db = sled::Config::new().temporary(true).open().unwrap();
-    Table::new((*db).clone())
+    Table::new((*db).clone(), crate::observability::Metrics::new())
 }
 
 fn put(table: &Table, device: DeviceId, ranges: impl IntoIterator<Item = (u32, BlockRange)>) {

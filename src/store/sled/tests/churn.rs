@@ -11,6 +11,7 @@ async fn ten_rounds_of_writing_and_deleting_do_not_swell_the_disk() {
     let directory = TempDir::new().unwrap();
     let mut settings = config(directory.path());
     settings.journal_segment = ByteSize(256 << 10);
+    settings.journal_size = ByteSize(2 << 20);
     let store = open(&settings);
     let devices: Vec<DeviceId> = (1..41)
         .map(|n| DeviceId(uuid::Uuid::from_u128(n)))

@@ -7,6 +7,8 @@ use crate::observability::Metrics;
 use crate::store::sled::SledStore;
 use crate::store::{Batch, Change, Log, OperatorStore, StoreError};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -125,4 +127,46 @@ fn a_lost_or_damaged_identity_is_refused_rather_than_drawn_anew() {
     assert!(matches!(refused, Some(StoreError::Damaged(_))));
     std::fs::write(&identity, text).unwrap();
     drop(open(&config(directory.path())));
+}
+
+#[tokio::test]
+async fn commits_wait_while_the_journal_is_at_its_bound_and_go_on_with_the_next_checkpoint() {
+    let directory = TempDir::new().unwrap();
+    let settings = cramped(directory.path());
+    let store = Arc::new(open(&settings));
+    let device = DeviceId::new();
+    let no_checkpoint = store.parts.running.lock();
+    let done = Arc::new(AtomicI64::new(0));
+    let (writer, count) = (store.clone(), done.clone());
+    let writing = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            for n in 0..2_000 {
+                put(&writer, device, vec![message(device, n)]).await;
+                count.store(n + 1, Ordering::SeqCst);
+            }
+        });
+    });
+    let held = || {
+        let closed = store.parts.journal.closed_segments();
+        closed.iter().map(|closed| closed.bytes).sum::<u64>()
+    };
+    let waits = |looks: u64| {
+        while store.parts.journal.looks_for_room() < looks {
+            assert!(!writing.is_finished(), "nothing waited");
+            std::thread::yield_now();
+        }
+    };
+    let one_more_segment = settings.most_journal() + 2 * settings.journal_segment.0;
+    waits(1);
+    let before = done.load(Ordering::SeqCst);
+    assert!(held() > settings.most_journal());
+    waits(4);
+    assert_eq!(done.load(Ordering::SeqCst), before, "commits went on");
+    assert!(before < 2_000);
+    assert!(held() <= one_more_segment, "{} bytes", held());
+    drop(no_checkpoint);
+    writing.join().unwrap();
+    assert!(held() <= one_more_segment, "{} bytes", held());
+    assert_eq!(counts(&store, device).await, (0..2_000).collect::<Vec<_>>());
 }

@@ -5,6 +5,7 @@ mod by_time;
 mod churn;
 mod columns;
 mod contract;
+mod damage;
 mod fixture;
 mod folds;
 mod killing;
@@ -36,6 +37,7 @@ pub(super) fn config(path: &Path) -> Config {
         path: path.to_owned(),
         reserve: ByteSize(0),
         journal_segment: ByteSize(32 << 20),
+        journal_size: ByteSize(256 << 20),
         memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(64 << 20),
         cache: ByteSize(4 << 20),
@@ -50,6 +52,7 @@ pub(super) fn config(path: &Path) -> Config {
 pub(super) fn cramped(path: &Path) -> Config {
     Config {
         journal_segment: ByteSize(2 << 10),
+        journal_size: ByteSize(16 << 10),
         head_memory: ByteSize(1 << 10),
         ..config(path)
     }

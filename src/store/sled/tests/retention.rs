@@ -56,6 +56,7 @@ fn batch(n: i64, seed: &mut u64) -> Batch {
 fn capped(path: &std::path::Path, cap: u64) -> Config {
     Config {
         journal_segment: ByteSize(1 << 20),
+        journal_size: ByteSize(8 << 20),
         head_memory: ByteSize(1 << 20),
         max_size: ByteSize(cap),
         ..config(path)
