@@ -9,18 +9,23 @@ use crate::registry::Registry;
 use crate::store::retention::Ticked;
 use crate::store::sled::SledStore;
 use crate::store::{Keeper, SharedStore, StoreError};
+use crate::transport::tls::{self, Security, TlsError};
 use crate::transport::{http, mqtt};
 use actix_web::web::ServiceConfig;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Sockets that are bound but not yet served; a test brings its own with port 0.
 #[derive(Debug, Default)]
 pub struct Listeners {
     pub http: Option<TcpListener>,
     pub mqtt: Option<TcpListener>,
+    /// Beside the plain ones, with TLS.
+    pub http_tls: Option<TcpListener>,
+    pub mqtt_tls: Option<TcpListener>,
 }
 
 /// Why the platform cannot start: one line for whoever started it.
@@ -35,6 +40,10 @@ pub enum AppError {
         door: &'static str,
         why: std::io::Error,
     },
+    Tls {
+        door: &'static str,
+        why: TlsError,
+    },
     Store(StoreError),
 }
 
@@ -48,6 +57,7 @@ impl fmt::Display for AppError {
                 )
             }
             AppError::Serve { door, why } => write!(f, "cannot serve the {door} door: {why}"),
+            AppError::Tls { door, why } => write!(f, "cannot open the {door} door with TLS: {why}"),
             AppError::Store(error) => write!(f, "cannot open the store: {error}"),
         }
     }
@@ -74,9 +84,13 @@ impl Listeners {
                     why,
                 })
         };
+        let tls = |door: bool, tls: &tls::Config| door && tls.is_on();
+        let (http, mqtt) = (&config.http, &config.mqtt);
         Ok(Self {
-            http: bind("http", config.http.enabled, &config.http.bind)?,
-            mqtt: bind("mqtt", config.mqtt.enabled, &config.mqtt.bind)?,
+            http: bind("http", http.enabled, &http.bind)?,
+            mqtt: bind("mqtt", mqtt.enabled, &mqtt.bind)?,
+            http_tls: bind("http.tls", tls(http.enabled, &http.tls), &http.tls.bind)?,
+            mqtt_tls: bind("mqtt.tls", tls(mqtt.enabled, &mqtt.tls), &mqtt.tls.bind)?,
         })
     }
 }
@@ -92,6 +106,10 @@ pub struct App {
     generated: Option<GeneratedPassword>,
     /// Looks after old points.
     keeping: tokio::task::JoinHandle<()>,
+    /// What the doors shake hands with.
+    securities: Vec<Security>,
+    /// Ends the looks at their files.
+    watching: CancellationToken,
 }
 
 impl App {
@@ -129,6 +147,8 @@ impl App {
             mqtt: None,
             generated,
             keeping,
+            securities: Vec::new(),
+            watching: CancellationToken::new(),
         };
         app.open_doors(config, listeners)?;
         Ok(app)
@@ -136,29 +156,60 @@ impl App {
 
     fn open_doors(&mut self, config: Config, listeners: Listeners) -> Result<(), AppError> {
         let serve = |door| move |why| AppError::Serve { door, why };
-        if let Some(listener) = listeners.mqtt {
+        if let Some(plain) = listeners.mqtt {
+            let tls = self.secure("mqtt", &config.mqtt.tls, listeners.mqtt_tls)?;
             let door = mqtt::start(
                 config.mqtt.clone(),
                 config.payload.clone(),
                 self.registry.clone(),
                 self.metrics.clone(),
-                listener,
+                mqtt::Sockets { plain, tls },
             );
             self.mqtt = Some(door.map_err(serve("mqtt"))?);
         }
-        if let Some(listener) = listeners.http {
+        if let Some(plain) = listeners.http {
+            let tls = self.secure("http", &config.http.tls, listeners.http_tls)?;
             let mount = self.routes(&config);
             let door = http::start(
                 config.http,
                 config.payload,
                 self.registry.clone(),
                 self.metrics.clone(),
-                listener,
+                http::Sockets { plain, tls },
                 mount,
             );
             self.http = Some(door.map_err(serve("http"))?);
         }
         Ok(())
+    }
+
+    /// What a TLS socket shakes hands with, kept up to date from now on.
+    fn secure(
+        &mut self,
+        door: &'static str,
+        config: &tls::Config,
+        listener: Option<TcpListener>,
+    ) -> Result<Option<(TcpListener, Security)>, AppError> {
+        let Some(listener) = listener else {
+            return Ok(None);
+        };
+        let security = Security::open(door, config.clone(), self.metrics.clone())
+            .map_err(|why| AppError::Tls { door, why })?;
+        actix::spawn(security.clone().watch(self.watching.clone()));
+        self.securities.push(security.clone());
+        Ok(Some((listener, security)))
+    }
+
+    /// Reads the certificates of all doors again; each says what came of it. Live sessions stay.
+    pub fn reload_certificates(&self) {
+        for security in &self.securities {
+            security.reload();
+        }
+    }
+
+    /// Some door has TLS.
+    pub fn has_tls(&self) -> bool {
+        !self.securities.is_empty()
     }
 
     /// What other rooms mount on the HTTP door.
@@ -200,6 +251,14 @@ impl App {
         self.mqtt.as_ref().map(mqtt::Door::local_addr)
     }
 
+    pub fn http_tls_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().and_then(http::Door::tls_address)
+    }
+
+    pub fn mqtt_tls_address(&self) -> Option<SocketAddr> {
+        self.mqtt.as_ref().and_then(mqtt::Door::tls_addr)
+    }
+
     pub fn auth(&self) -> &Auth {
         &self.auth
     }
@@ -215,6 +274,7 @@ impl App {
     /// Orderly end: no new connections, sessions told why, last commits, store flushed.
     /// Errors: the last flush failed; what was acknowledged is in the journal all the same.
     pub async fn stop(self) -> Result<(), StoreError> {
+        self.watching.cancel();
         if let Some(http) = &self.http {
             http.pause().await;
         }

@@ -8,7 +8,7 @@ use industryos_iot::observability::logs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tokio::signal::unix::{signal, SignalKind};
+use tokio::signal::unix::{signal, Signal, SignalKind};
 
 /// Device-connectivity platform: MQTT and HTTP devices, one process, one durable data directory.
 #[derive(Parser)]
@@ -106,13 +106,33 @@ async fn run(config: Config) -> Result<(), String> {
         app.stop().await.map_err(|error| error.to_string())?;
         return Err(line);
     }
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    // Without certificates to read again SIGHUP keeps its usual meaning.
+    let mut hangup = match app.has_tls() {
+        true => Some(signal(SignalKind::hangup()).map_err(|error| format!("SIGHUP: {error}"))?),
+        false => None,
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => break tracing::info!("SIGINT: stopping"),
+            _ = caught(&mut hangup) => {
+                tracing::info!("SIGHUP: reading the certificates again");
+                app.reload_certificates();
+            }
+        }
     }
     app.stop().await.map_err(|error| error.to_string())?;
     tracing::info!("stopped; everything is on disk");
     Ok(())
+}
+
+async fn caught(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Says on standard output where the doors are and, once in a data directory's life, the password.
@@ -124,6 +144,12 @@ async fn announce(app: &mut App) -> Result<(), String> {
     }
     if let Some(address) = app.mqtt_address() {
         text += &format!("MQTT  (devices)             mqtt://{address}\n");
+    }
+    if let Some(address) = app.http_tls_address() {
+        text += &format!("HTTPS (devices, operators)  https://{address}\n");
+    }
+    if let Some(address) = app.mqtt_tls_address() {
+        text += &format!("MQTTS (devices)             mqtts://{address}\n");
     }
     let first = app.take_generated_password();
     if let Some(first) = &first {

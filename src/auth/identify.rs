@@ -25,7 +25,11 @@ impl From<StoreError> for NotIdentified {
     }
 }
 
-pub(super) fn refuse<T>(reason: Reason, detail: &'static str, device: Option<DeviceId>) -> Result<T> {
+pub(super) fn refuse<T>(
+    reason: Reason,
+    detail: &'static str,
+    device: Option<DeviceId>,
+) -> Result<T> {
     Err(NotIdentified {
         rejection: Rejection::new(reason, detail),
         device,

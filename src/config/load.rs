@@ -31,7 +31,22 @@ pub fn load(
     }
     let mut config = layers.decode()?;
     validate::check(&config, &layers)?;
-    config.store.path = absolute(&config.store.path, &layers, file, working_directory);
+    let folder = base("store.path", &layers, file, working_directory);
+    config.store.path = folder.join(&config.store.path);
+    for (section, tls) in [
+        ("mqtt.tls", &mut config.mqtt.tls),
+        ("http.tls", &mut config.http.tls),
+    ] {
+        tls.rebase(|key| {
+            base(
+                &format!("{section}.{key}"),
+                &layers,
+                file,
+                working_directory,
+            )
+        });
+    }
+    validate::check_files(&config, &layers)?;
     Ok(config)
 }
 
@@ -47,12 +62,12 @@ fn settings_of(
     ours.into_iter()
 }
 
-/// A path from the file is relative to the file's folder, any other to the working directory.
-fn absolute(path: &Path, layers: &Layers, file: Option<&Path>, working: &Path) -> PathBuf {
-    let from_environment = matches!(layers.place_of("store.path"), Place::Environment(_));
-    let base = match file.and_then(Path::parent) {
+/// Where a relative path begins: one from the file at the file's folder, any other at the working
+/// directory.
+fn base(key: &str, layers: &Layers, file: Option<&Path>, working: &Path) -> PathBuf {
+    let from_environment = matches!(layers.place_of(key), Place::Environment(_));
+    match file.and_then(Path::parent) {
         Some(folder) if !from_environment => working.join(folder),
         _ => working.to_owned(),
-    };
-    base.join(path)
+    }
 }

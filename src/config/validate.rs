@@ -26,6 +26,25 @@ pub fn check(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     }
 }
 
+/// Reads the files that settings name: certificates and keys.
+pub fn check_files(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
+    let doors = [
+        ("mqtt.tls", &config.mqtt.tls),
+        ("http.tls", &config.http.tls),
+    ];
+    for (section, tls) in doors {
+        if let Err(error) = tls.check() {
+            let key = format!("{section}.{}", error.key);
+            return Err(ConfigError::BadValue {
+                place: layers.place_of(&key),
+                key,
+                why: format!("{}: {}", error.file.display(), error.why),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn rules(config: &Config) -> Vec<Rule> {
     let mut rules = addresses(config);
     rules.extend(limits(config));

@@ -32,6 +32,8 @@ pub enum Reason {
     // What was said
     /// Not what the protocol's specification allows.
     ProtocolViolation,
+    /// A TLS or DTLS handshake that came to nothing.
+    HandshakeFailed,
     /// Larger than the configured limit.
     TooLarge,
     /// Payload is not JSON.
@@ -102,6 +104,7 @@ impl Reason {
             DeviceDisabled => "device_disabled",
             TransportNotAllowed => "transport_not_allowed",
             ProtocolViolation => "protocol_violation",
+            HandshakeFailed => "handshake_failed",
             TooLarge => "too_large",
             BadJson => "bad_json",
             BadShape => "bad_shape",

@@ -34,6 +34,17 @@ struct CauseLabel {
     cause: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DoorLabel {
+    door: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReloadLabels {
+    door: &'static str,
+    outcome: &'static str,
+}
+
 /// Cheap to clone; every clone counts into the same process-wide figures.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -50,6 +61,8 @@ struct Inner {
     journal_bytes: Counter,
     data_bytes: Gauge,
     damaged_blocks: Counter,
+    certificate_days: Family<DoorLabel, Gauge>,
+    certificate_reloads: Family<ReloadLabels, Counter>,
     expiries: Family<CauseLabel, Counter>,
     expired_blocks: Family<CauseLabel, Counter>,
     expired_rows: Family<CauseLabel, Counter>,
@@ -97,6 +110,18 @@ impl Metrics {
             "Times that a block of points or a page of latest values could not be read",
             damaged_blocks.clone(),
         );
+        let certificate_days = Family::default();
+        registry.register(
+            "tls_certificate_days",
+            "Whole days until a door's certificate ends",
+            certificate_days.clone(),
+        );
+        let certificate_reloads = Family::default();
+        registry.register(
+            "tls_reloads",
+            "Times a door's certificate files were read again, by outcome",
+            certificate_reloads.clone(),
+        );
         let mut expired = |name: &str, help: &str| {
             let counter = Family::<CauseLabel, Counter>::default();
             registry.register(name, help, counter.clone());
@@ -117,6 +142,8 @@ impl Metrics {
             journal_bytes,
             data_bytes,
             damaged_blocks,
+            certificate_days,
+            certificate_reloads,
             expiries,
             expired_blocks,
             expired_rows,
@@ -183,6 +210,21 @@ impl Metrics {
     /// A block of points or a page of latest values cannot be read.
     pub fn damaged_block(&self) {
         self.0.damaged_blocks.inc();
+    }
+
+    /// Whole days until the certificate of a door ends; negative afterwards.
+    pub fn certificate_days(&self, door: &'static str, days: i64) {
+        let label = DoorLabel { door };
+        self.0.certificate_days.get_or_create(&label).set(days);
+    }
+
+    /// A door's files were read again: with them from now on (`taken`), or as before.
+    pub fn certificate_reloaded(&self, door: &'static str, taken: bool) {
+        let labels = ReloadLabels {
+            door,
+            outcome: if taken { "taken" } else { "refused" },
+        };
+        self.0.certificate_reloads.get_or_create(&labels).inc();
     }
 
     /// One device lost old points; the figures are of blocks that went whole.

@@ -8,7 +8,7 @@ use industryos_iot::auth::Auth;
 use industryos_iot::config::layer::Layers;
 use industryos_iot::config::Config;
 use industryos_iot::model::attributes::Scope;
-use industryos_iot::model::credentials::Presented;
+use industryos_iot::model::credentials::{CredentialsKind, Presented};
 use industryos_iot::model::event::EventKind;
 use industryos_iot::model::ids::{DeviceId, RpcId};
 use industryos_iot::model::reject::Reason;
@@ -31,6 +31,9 @@ pub const TOKEN: &str = "A1_TEST_TOKEN";
 pub struct House {
     pub http: SocketAddr,
     pub mqtt: SocketAddr,
+    /// Beside them, when the configuration has certificates.
+    pub http_tls: Option<SocketAddr>,
+    pub mqtt_tls: Option<SocketAddr>,
     pub store: MemoryStore,
     pub registry: Registry,
     pub metrics: Metrics,
@@ -85,6 +88,33 @@ impl House {
         self.wait(async move { make(&auth, &token).await })
     }
 
+    /// A further device of this name with a certificate (PEM).
+    pub fn add_certified(&self, name: &str, pem: &str) -> DeviceId {
+        let order = DeviceOrder {
+            name: name.to_owned(),
+            ..DeviceOrder::default()
+        };
+        let credentials = NewCredentials::Given {
+            kind: Some(CredentialsKind::X509Certificate),
+            credentials_id: None,
+            credentials_value: Some(pem.to_owned()),
+        };
+        let auth = self.auth.clone();
+        let made =
+            self.wait(async move { auth.directory().create_device(order, credentials).await });
+        made.expect("a device").id
+    }
+
+    /// Reasons of the refusals in a device's stream, oldest first.
+    pub fn refusals_of(&self, device: DeviceId) -> Vec<Reason> {
+        let rows = self.registry.recent_events(device, 1000);
+        let reason = |kind: &EventKind| match kind {
+            EventKind::Refused { reason, .. } => Some(*reason),
+            _ => None,
+        };
+        rows.iter().filter_map(|row| reason(&row.kind)).collect()
+    }
+
     pub fn set_disabled(&self, disabled: bool) {
         let (auth, device) = (self.auth.clone(), self.device);
         let saved = self.wait(async move { auth.directory().set_disabled(device, disabled).await });
@@ -99,6 +129,13 @@ impl House {
             CallOutcome::Reply(reply) => reply,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Deletes a device, as the REST does.
+    pub fn delete(&self, device: DeviceId) {
+        let registry = self.registry.clone();
+        let outcome = self.wait(async move { registry.call(device, Command::Delete).await });
+        assert_eq!(outcome, CallOutcome::Reply(CommandReply::Done));
     }
 
     pub fn share(&self, entries: &[(&str, i64)]) {
@@ -236,6 +273,8 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
     let listeners = Listeners {
         http: port(),
         mqtt: port(),
+        http_tls: config.http.tls.is_on().then(port).flatten(),
+        mqtt_tls: config.mqtt.tls.is_on().then(port).flatten(),
     };
     let app = App::start_on(Arc::new(store.clone()), metrics.clone(), config, listeners)
         .await
@@ -245,6 +284,8 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
     let house = House {
         http: app.http_address().expect("the HTTP door"),
         mqtt: app.mqtt_address().expect("the MQTT door"),
+        http_tls: app.http_tls_address(),
+        mqtt_tls: app.mqtt_tls_address(),
         store,
         registry: app.registry().clone(),
         metrics,

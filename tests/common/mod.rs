@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
+pub mod certificates;
 pub mod house;
 pub mod operator;
 pub mod server;

@@ -17,6 +17,8 @@ pub struct Server {
     child: Child,
     http: Option<String>,
     mqtt: Option<String>,
+    https: Option<String>,
+    mqtts: Option<String>,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
 }
@@ -46,6 +48,8 @@ impl Server {
             child,
             http: None,
             mqtt: None,
+            https: None,
+            mqtts: None,
             stdout,
             stderr,
         };
@@ -63,6 +67,8 @@ impl Server {
             .arg(file)
             .env("INDUSTRYOS__HTTP__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__MQTT__BIND", "127.0.0.1:0")
+            .env("INDUSTRYOS__HTTP__TLS__BIND", "127.0.0.1:0")
+            .env("INDUSTRYOS__MQTT__TLS__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__ADMIN__PASSWORD", PASSWORD)
             // Test machines may be short of disk; the full-disk tests set a reserve of their own.
             .env("INDUSTRYOS__STORE__RESERVE", "1MiB")
@@ -91,6 +97,18 @@ impl Server {
         };
         self.http = after("http://");
         self.mqtt = after("mqtt://");
+        self.https = after("https://");
+        self.mqtts = after("mqtts://");
+    }
+
+    /// `127.0.0.1:PORT`, with TLS.
+    pub fn https_address(&self) -> &str {
+        self.https.as_deref().expect("the HTTP door has TLS")
+    }
+
+    /// `127.0.0.1:PORT`, with TLS.
+    pub fn mqtts_address(&self) -> &str {
+        self.mqtts.as_deref().expect("the MQTT door has TLS")
     }
 
     /// `http://127.0.0.1:PORT`.

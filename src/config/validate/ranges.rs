@@ -17,11 +17,21 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("http.max_body", http.max_body.bytes()),
         ("http.max_rpc_body", http.max_rpc_body.bytes()),
         ("http.max_connections", http.max_connections),
+        ("http.tls.max_handshakes", http.tls.max_handshakes),
+        (
+            "http.tls.max_handshakes_per_address",
+            http.tls.max_handshakes_per_address,
+        ),
         (
             "http.max_connections_per_address",
             http.max_connections_per_address,
         ),
         ("mqtt.max_connections", mqtt.max_connections),
+        ("mqtt.tls.max_handshakes", mqtt.tls.max_handshakes),
+        (
+            "mqtt.tls.max_handshakes_per_address",
+            mqtt.tls.max_handshakes_per_address,
+        ),
         (
             "mqtt.max_unauthenticated_per_address",
             mqtt.max_unauthenticated_per_address,
@@ -80,6 +90,12 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
         ("http.keep_alive", http.keep_alive),
         ("http.default_poll", http.default_poll),
         ("http.max_poll", http.max_poll),
+        ("http.tls.handshake_timeout", http.tls.handshake_timeout),
+        ("http.tls.ticket_life", http.tls.ticket_life),
+        ("http.tls.look_every", http.tls.look_every),
+        ("mqtt.tls.handshake_timeout", mqtt.tls.handshake_timeout),
+        ("mqtt.tls.ticket_life", mqtt.tls.ticket_life),
+        ("mqtt.tls.look_every", mqtt.tls.look_every),
         ("mqtt.connect_timeout", mqtt.connect_timeout),
         ("mqtt.write_timeout", mqtt.write_timeout),
         ("admin.token_life", admin.token_life),
@@ -104,6 +120,8 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
         [
             ("device.max_session_expiry", device.max_session_expiry),
             ("store.retention", config.store.retention),
+            ("http.tls.expiry_warning", http.tls.expiry_warning),
+            ("mqtt.tls.expiry_warning", mqtt.tls.expiry_warning),
         ]
         .map(|(key, period)| Rule {
             key,

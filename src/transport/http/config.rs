@@ -1,6 +1,7 @@
 //! `[http]`: the door and its limits.
 
 use crate::model::units::{ByteSize, Period};
+use crate::transport::tls;
 use serde::Deserialize;
 
 /// See `config.toml` for what each key means; that file holds the defaults.
@@ -20,4 +21,5 @@ pub struct Config {
     pub keep_alive: Period,
     pub default_poll: Period,
     pub max_poll: Period,
+    pub tls: tls::Config,
 }

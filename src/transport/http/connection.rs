@@ -5,10 +5,11 @@
 //! A worker's connections and handlers share one thread, so `Connection` needs no locks.
 
 use super::limits::Place;
+use super::socket::Socket;
 use super::Config;
+use crate::model::credentials::CertificateChain;
 use crate::model::reject::{Reason, Rejection};
 use actix_http::error::DispatchError;
-use actix_web::rt::net::TcpStream;
 use std::cell::{Cell, RefCell};
 use std::future::{poll_fn, Future};
 use std::io;
@@ -39,6 +40,8 @@ struct Shared {
     served: Cell<bool>,
     waiting: RefCell<Option<Waker>>,
     unconfirmed: RefCell<Vec<oneshot::Sender<bool>>>,
+    /// What the client has proved to hold.
+    certificates: Option<CertificateChain>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -57,6 +60,18 @@ enum Phase {
 }
 
 impl Connection {
+    fn of(certificates: Option<CertificateChain>) -> Self {
+        Self(Rc::new(Shared {
+            certificates,
+            ..Shared::default()
+        }))
+    }
+
+    /// The client's certificates, if it has shown some.
+    pub fn certificates(&self) -> Option<&CertificateChain> {
+        self.0.certificates.as_ref()
+    }
+
     /// A handler begins.
     pub fn busy(&self) {
         self.0.served.set(true);
@@ -140,7 +155,7 @@ impl Connection {
 
 /// The socket as actix reads and writes it.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Socket,
     connection: Connection,
     head_limit: Duration,
     write_limit: Duration,
@@ -150,10 +165,10 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub fn new(stream: TcpStream, place: Place, config: &Config) -> Self {
+    pub fn new(stream: Socket, place: Place, config: &Config) -> Self {
         Self {
+            connection: Connection::of(stream.certificates()),
             stream,
-            connection: Connection::default(),
             head_limit: config.header_timeout.0 + MARGIN,
             write_limit: config.body_timeout.0,
             reading: Timer::default(),

@@ -12,9 +12,17 @@ use std::fmt::Write;
 pub(super) fn status(reason: Reason) -> StatusCode {
     use Reason::*;
     match reason {
-        CredentialsMissing | CredentialsUnknown | PasswordWrong | CertificateUnknown
-        | CertificateExpired | CertificateNotYetValid | CertificateRevoked | DeviceDisabled
-        | TransportNotAllowed | DeviceDeleted | CredentialsChanged => StatusCode::UNAUTHORIZED,
+        CredentialsMissing
+        | CredentialsUnknown
+        | PasswordWrong
+        | CertificateUnknown
+        | CertificateExpired
+        | CertificateNotYetValid
+        | CertificateRevoked
+        | DeviceDisabled
+        | TransportNotAllowed
+        | DeviceDeleted
+        | CredentialsChanged => StatusCode::UNAUTHORIZED,
         ProtocolViolation | BadJson | BadShape | TooDeep | BadKey | BadValue | BadTimestamp
         | BadRequestId | NullValue => StatusCode::BAD_REQUEST,
         TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -2,17 +2,20 @@
 
 use super::body::{Finished, Timed};
 use super::connection::{Connection, Wire};
+use super::entrance::Entrance;
 use super::limits::{BodyMemory, Connections};
 use super::routes::{self, Room};
 use super::Config;
 use crate::model::json::Rules;
-use crate::model::session::Transport;
 use crate::observability::Metrics;
 use crate::registry::Registry;
+use crate::transport::tls::{Handshakes, Security};
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpService};
-use actix_server::{Server, ServerHandle};
-use actix_service::{apply_fn_factory, map_config, IntoServiceFactory, ServiceFactoryExt};
+use actix_server::{GracefulShutdownSignal, Server, ServerHandle};
+use actix_service::{
+    apply_fn_factory, fn_service, map_config, IntoServiceFactory, ServiceFactory, ServiceFactoryExt,
+};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, CONNECTION};
@@ -21,7 +24,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpMessage};
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -32,6 +35,7 @@ const CLOSING: u64 = 5;
 /// The open door.
 pub struct Door {
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     server: ServerHandle,
 }
 
@@ -39,6 +43,11 @@ impl Door {
     /// Where it listens; the real port when the system chose it.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens with TLS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// Takes no more connections; open ones go on.
@@ -53,22 +62,30 @@ impl Door {
     }
 }
 
-/// Starts the server on `listener`, with the device API below `/api/v1` and with whatever `mount`
+/// The door's listening sockets.
+pub struct Sockets {
+    pub plain: TcpListener,
+    /// With what it shakes hands.
+    pub tls: Option<(TcpListener, Security)>,
+}
+
+/// Starts the server on its sockets, with the device API below `/api/v1` and with whatever `mount`
 /// adds. Must run inside an actix `System`.
 ///
 /// # Errors
-/// When the listener cannot be used.
-pub fn start(
+/// When a socket cannot be used.
+pub fn start<M>(
     config: Config,
     payload_rules: Rules,
     registry: Registry,
     metrics: Metrics,
-    listener: TcpListener,
-    mount: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-) -> io::Result<Door> {
-    let address = listener.local_addr()?;
-    let connections = Connections::new(&config, metrics);
-    let memory = BodyMemory::new(config.body_memory.bytes());
+    sockets: Sockets,
+    mount: M,
+) -> io::Result<Door>
+where
+    M: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    let address = sockets.plain.local_addr()?;
     let workers = match config.workers {
         0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         workers => workers,
@@ -79,105 +96,96 @@ pub fn start(
         .max_concurrent_connections(config.max_connections.saturating_add(1024))
         .shutdown_timeout(CLOSING)
         .disable_signals();
-    let closing = builder.graceful_shutdown_signal();
-    let server = builder
-        .listen("http", listener, move || {
-            let rules = payload_rules.clone();
-            let room = Room::new(config.clone(), rules, registry.clone(), memory.clone());
-            let entrance = Entrance {
-                config: config.clone(),
-                connections: connections.clone(),
-                registry: registry.clone(),
-            };
-            let closing = closing.clone();
-            let (mount, body_limit) = (mount.clone(), config.body_timeout.0);
-            let app = App::new()
-                .app_data(web::Data::new(room))
-                .service(web::scope("/api/v1").default_service(web::to(routes::serve)))
-                .configure(mount)
-                .wrap_fn(move |request, service| watched(request, service, body_limit))
-                .into_factory()
-                .map_err(|error: Error| error.error_response());
-            let http = HttpService::build()
-                .keep_alive(config.keep_alive.0)
-                .client_request_timeout(config.header_timeout.0)
-                .graceful_shutdown_signal(move || {
-                    let signal = closing.clone();
-                    async move { signal.notified().await }
-                })
-                .local_addr(address)
-                .on_connect_ext(|wire: &Wire, data| {
-                    data.insert(wire.connection());
-                })
-                .h1(map_config(app, |()| AppConfig::default()));
-            apply_fn_factory(http, move |stream: TcpStream, http: &_| {
-                entrance.receive(stream, http)
-            })
-        })?
-        .run();
+    let hall = Hall {
+        connections: Connections::new(&config, metrics),
+        memory: BodyMemory::new(config.body_memory.bytes()),
+        config,
+        payload_rules,
+        registry,
+        closing: builder.graceful_shutdown_signal(),
+        mount,
+    };
+    let plain = hall.clone();
+    let mut builder =
+        builder.listen("http", sockets.plain, move || plain.service(address, None))?;
+    let mut tls_address = None;
+    if let Some((listener, security)) = sockets.tls {
+        let address = listener.local_addr()?;
+        let tls = (security.clone(), Handshakes::new(security.config()));
+        let factory = move || hall.service(address, Some(tls.clone()));
+        builder = builder.listen("https", listener, factory)?;
+        tls_address = Some(address);
+    }
+    let server = builder.run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(Door {
         address,
+        tls_address,
         server: handle,
     })
 }
 
-/// Where connections come in, and where it is noted how they ended.
+/// What the services of all sockets and workers share.
 #[derive(Clone)]
-struct Entrance {
+struct Hall<M> {
     config: Config,
-    connections: Connections,
+    payload_rules: Rules,
     registry: Registry,
+    connections: Connections,
+    memory: BodyMemory,
+    closing: GracefulShutdownSignal,
+    mount: M,
 }
 
-type Arrival = (Wire, Option<SocketAddr>);
-
-impl Entrance {
-    /// Serves a connection to its end. What went wrong before any handler knew of it (no room, no
-    /// HTTP, too slow) is counted here.
-    fn receive<S>(
+impl<M: Fn(&mut ServiceConfig) + Clone + Send + 'static> Hall<M> {
+    /// Serves the connections of one socket in one worker.
+    fn service(
         &self,
-        stream: TcpStream,
-        http: &S,
-    ) -> impl Future<Output = Result<(), DispatchError>>
-    where
-        S: Service<Arrival, Response = (), Error = DispatchError>,
+        address: SocketAddr,
+        tls: Option<(Security, Handshakes)>,
+    ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
     {
-        let peer = stream.peer_addr();
-        let begun = self.admit(stream).map(|wire| {
-            let connection = wire.connection();
-            let peer = peer.as_ref().ok().copied();
-            (connection, http.call((wire, peer)))
-        });
-        let registry = self.registry.clone();
-        async move {
-            let (connection, service) = begun?;
-            let result = service.await;
-            if let (Some(rejection), Ok(peer)) = (connection.verdict(&result), peer) {
-                registry.refuse_stranger(Transport::Http, peer.ip(), &rejection);
-            }
-            result
-        }
-    }
-
-    /// The connection, if there is room for it; otherwise it hears why and is closed.
-    fn admit(&self, stream: TcpStream) -> Result<Wire, DispatchError> {
-        const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
-            connection: close\r\ncontent-length: 0\r\n\r\n";
-        let peer = stream.peer_addr().map_err(DispatchError::Io)?.ip();
-        // Only delays small writes if it fails.
-        let _ = stream.set_nodelay(true);
-        match self.connections.admit(peer) {
-            Ok(place) => Ok(Wire::new(stream, place, &self.config)),
-            Err(rejection) => {
-                self.registry
-                    .refuse_stranger(Transport::Http, peer, &rejection);
-                // A courtesy; the kernel's buffer of a new connection takes it.
-                let _ = stream.into_std().and_then(|mut stream| stream.write(BUSY));
-                Err(DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
-            }
-        }
+        let config = &self.config;
+        let rules = self.payload_rules.clone();
+        let room = Room::new(
+            config.clone(),
+            rules,
+            self.registry.clone(),
+            self.memory.clone(),
+        );
+        let entrance = Entrance {
+            config: config.clone(),
+            connections: self.connections.clone(),
+            registry: self.registry.clone(),
+            tls,
+        };
+        let closing = self.closing.clone();
+        let body_limit = config.body_timeout.0;
+        let app = App::new()
+            .app_data(web::Data::new(room))
+            .service(web::scope("/api/v1").default_service(web::to(routes::serve)))
+            .configure(self.mount.clone())
+            .wrap_fn(move |request, service| watched(request, service, body_limit))
+            .into_factory()
+            .map_err(|error: Error| error.error_response());
+        let http = HttpService::build()
+            .keep_alive(config.keep_alive.0)
+            .client_request_timeout(config.header_timeout.0)
+            .graceful_shutdown_signal(move || {
+                let signal = closing.clone();
+                async move { signal.notified().await }
+            })
+            .local_addr(address)
+            .on_connect_ext(|wire: &Wire, data| {
+                data.insert(wire.connection());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        let door = entrance.clone();
+        let serving = apply_fn_factory(http, move |arrival, http: &_| door.serve(arrival, http));
+        fn_service(move |stream: TcpStream| entrance.clone().arrive(stream))
+            .into_factory()
+            .and_then(serving)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[mqtt]`: the door and its limits.
 
 use crate::model::units::{ByteSize, Period};
+use crate::transport::tls;
 use serde::Deserialize;
 
 /// See `config.toml` for what each key means; that file holds the defaults.
@@ -22,4 +23,5 @@ pub struct Config {
     pub max_subscriptions: usize,
     pub outstanding_bytes: ByteSize,
     pub write_timeout: Period,
+    pub tls: tls::Config,
 }

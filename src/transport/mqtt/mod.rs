@@ -11,4 +11,4 @@ pub mod mapping;
 pub mod session;
 
 pub use config::Config;
-pub use listener::{start, Door};
+pub use listener::{start, Door, Sockets};

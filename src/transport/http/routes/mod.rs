@@ -16,11 +16,15 @@ use crate::model::session::Transport;
 use crate::model::uplink::{Outcome, Uplink};
 use crate::model::Millis;
 use crate::registry::{ConnectRequest, Connected, Registry};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// In the place of the token: who it is stands elsewhere.
+const ME: &str = "me";
 
 /// What every request needs.
 pub(super) struct Room {
@@ -64,7 +68,7 @@ pub(super) async fn serve(
         }
     };
     let speaker = ConnectRequest {
-        presented: Presented::Token(route.token),
+        presented: presented(&request, route.token),
         transport: Transport::Http,
         peer,
         session: None,
@@ -85,6 +89,29 @@ pub(super) async fn serve(
             answer.unwrap_or_else(|rejection| error::refusal(&rejection, now()))
         }
     }
+}
+
+/// Below `/api/v1/me` the token stands in a header, or the client's certificate says who it is: so
+/// no secret stands in the address. A device whose token is the word itself still gets in.
+fn presented(request: &HttpRequest, token: String) -> Presented {
+    if token != ME {
+        return Presented::Token(token);
+    }
+    if let Some(token) = bearer(request) {
+        return Presented::Token(token.to_owned());
+    }
+    let connection = request.conn_data::<Connection>();
+    match connection.and_then(Connection::certificates) {
+        Some(chain) => Presented::Certificate(chain.clone()),
+        None => Presented::Token(token),
+    }
+}
+
+/// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn nowhere(room: &Room, peer: IpAddr, none: &NoRoute) -> HttpResponse {

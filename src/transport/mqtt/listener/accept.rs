@@ -1,13 +1,16 @@
 //! Takes connections and spreads them over the door's arbiters.
 
 use super::connection::Connection;
+use super::gate::Pass;
+use super::wire::Wire;
 use super::Shared;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
+use crate::transport::tls::{Handshake, HandshakeError, Handshakes, Security, TlsStream};
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
 use std::future::Future;
-use std::net::TcpListener as StdListener;
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +19,15 @@ use tokio::net::{TcpListener, TcpStream};
 /// After an error that concerns no single connection, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(shared: Arc<Shared>, listener: StdListener, hands: Vec<ArbiterHandle>) {
-    let listener = match TcpListener::from_std(listener) {
+/// A socket of the door, and how one speaks over it.
+pub(super) struct Entrance {
+    pub listener: StdListener,
+    /// `None`: in the clear.
+    pub tls: Option<(Security, Handshakes)>,
+}
+
+pub(super) async fn run(shared: Arc<Shared>, entrance: Entrance, hands: Vec<ArbiterHandle>) {
+    let listener = match TcpListener::from_std(entrance.listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the MQTT socket cannot be used"),
     };
@@ -31,7 +41,10 @@ pub(super) async fn run(shared: Arc<Shared>, listener: StdListener, hands: Vec<A
             Ok((stream, peer)) => {
                 next = (next + 1) % hands.len().max(1);
                 if let Some(hand) = hands.get(next) {
-                    admit(&shared, stream, peer.ip().to_canonical(), hand);
+                    let peer = peer.ip().to_canonical();
+                    if let Err(limit) = admit(&shared, &entrance.tls, stream, peer, hand) {
+                        crowded(&shared, peer, limit);
+                    }
                 }
             }
             Err(error) => {
@@ -42,30 +55,81 @@ pub(super) async fn run(shared: Arc<Shared>, listener: StdListener, hands: Vec<A
     }
 }
 
-fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: std::net::IpAddr, hand: &ArbiterHandle) {
-    let pass = match shared.gate.enter(peer) {
-        Ok(pass) => pass,
-        Err(limit) => {
-            let rejection = Rejection::new(Reason::TooManyConnections, limit);
-            shared
-                .registry
-                .refuse_stranger(Transport::Mqtt, peer, &rejection);
-            return;
-        }
+fn crowded(shared: &Shared, peer: IpAddr, limit: &'static str) {
+    let rejection = Rejection::new(Reason::TooManyConnections, limit);
+    let registry = &shared.registry;
+    registry.refuse_stranger(Transport::Mqtt, peer, &rejection);
+}
+
+/// `Err`: the limit that is reached; the connection is then closed without a word.
+fn admit(
+    shared: &Arc<Shared>,
+    tls: &Option<(Security, Handshakes)>,
+    stream: TcpStream,
+    peer: IpAddr,
+    hand: &ArbiterHandle,
+) -> Result<(), &'static str> {
+    let pass = shared.gate.enter(peer)?;
+    let tls = match tls {
+        Some((security, handshakes)) => Some((security.clone(), handshakes.begin(peer)?)),
+        None => None,
     };
     let handed = stream.set_nodelay(true).and_then(|()| stream.into_std());
     let stream = match handed {
         Ok(stream) => stream,
         // Already gone.
-        Err(error) => return tracing::debug!(%error, "an MQTT connection ended at once"),
+        Err(error) => {
+            tracing::debug!(%error, "an MQTT connection ended at once");
+            return Ok(());
+        }
     };
     let shared = shared.clone();
     hand.spawn_fn(move || {
         // The stream belongs to the runtime that it was made in.
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            actix_rt::spawn(serve(Connection::new(shared, stream, pass)));
+        let Ok(stream) = TcpStream::from_std(stream) else {
+            return;
+        };
+        match tls {
+            None => {
+                let wire = Wire::Plain(stream);
+                actix_rt::spawn(serve(Connection::new(shared, wire, pass)));
+            }
+            Some((security, place)) => {
+                actix_rt::spawn(shake_hands(shared, security, stream, pass, place));
+            }
         }
     });
+    Ok(())
+}
+
+/// What needs memory only during the handshake is gone when the connection is served.
+async fn shake_hands(
+    shared: Arc<Shared>,
+    security: Security,
+    stream: TcpStream,
+    pass: Pass,
+    place: Handshake,
+) {
+    let limit = security.config().handshake_timeout.0;
+    let accepted = tokio::select! {
+        _ = shared.stop.cancelled() => return,
+        accepted = TlsStream::accept(security, stream, limit, place) => accepted,
+    };
+    match accepted {
+        Ok(stream) => {
+            let wire = Wire::Tls(stream);
+            actix_rt::spawn(serve(Connection::new(shared, wire, pass)));
+        }
+        Err(error) => {
+            let reason = match error {
+                HandshakeError::TooSlow => Reason::TooSlow,
+                HandshakeError::Gone | HandshakeError::Failed(_) => Reason::HandshakeFailed,
+            };
+            let rejection = Rejection::new(reason, error.to_string());
+            let registry = &shared.registry;
+            registry.refuse_stranger(Transport::Mqtt, pass.peer(), &rejection);
+        }
+    }
 }
 
 /// One connection until it ends or moves; its failure is its own.

@@ -6,7 +6,9 @@
 use super::conversation::Conversation;
 use super::gate::Pass;
 use super::wait::Event;
+use super::wire::Wire;
 use super::{buffers, Shared};
+use crate::model::credentials::Presented;
 use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
@@ -24,7 +26,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -40,7 +41,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 pub(super) struct Connection {
     pub(super) talk: Conversation,
-    pub(super) stream: TcpStream,
+    pub(super) wire: Wire,
     pub(super) pass: Pass,
     /// The beginning of a packet, or packets that the session does not take yet.
     pub(super) input: BytesMut,
@@ -60,14 +61,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn new(shared: Arc<Shared>, stream: TcpStream, pass: Pass) -> Self {
+    pub fn new(shared: Arc<Shared>, wire: Wire, pass: Pass) -> Self {
         let stop = shared.stop.clone().cancelled_owned();
         let talk = Conversation::new(shared);
         let first = talk.session.deadline().unwrap_or_default();
         let first = talk.shared.at(first);
         Self {
             talk,
-            stream,
+            wire,
             pass,
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -183,7 +184,9 @@ impl Connection {
 
     fn read(&mut self, fx: &mut Effects) {
         let mut kept = std::mem::take(&mut self.input);
-        let result = buffers::read(&self.stream, &mut kept, |bytes| self.talk.frames(bytes, fx));
+        let result = buffers::read(&mut self.wire, &mut kept, |bytes| {
+            self.talk.frames(bytes, fx)
+        });
         self.input = kept;
         match result {
             Ok(0) => self.talk.handle(Input::Gone("connection lost"), fx),
@@ -249,7 +252,7 @@ impl Connection {
         }
         let before = self.output.len();
         let mut complete = true;
-        let result = buffers::write(&self.stream, &mut self.output, |bytes| {
+        let result = buffers::write(&mut self.wire, &mut self.output, |bytes| {
             complete = self.talk.encode(&packets, bytes);
         });
         if self.output.is_empty() {
@@ -273,8 +276,13 @@ impl Connection {
         }
         let room = usize::from(self.talk.shared.settings.inflight_window);
         let (sender, receiver) = downlink_line(room);
+        // A certificate is the only credentials of who shows one (contract/mqtt.md 2).
+        let presented = match self.wire.certificates() {
+            Some(chain) => Presented::Certificate(chain),
+            None => request.presented,
+        };
         let request = ConnectRequest {
-            presented: request.presented,
+            presented,
             transport: Transport::Mqtt,
             peer: self.pass.peer(),
             session: Some(OpenSession {
@@ -317,20 +325,9 @@ impl Connection {
             }
         };
         let rest = std::mem::take(&mut self.output);
-        let linger = tokio::time::timeout(LINGER, last_words(&mut self.stream, rest));
+        let linger = tokio::time::timeout(LINGER, self.wire.last_words(rest));
         let _ = futures_util::join!(told, linger);
     }
-}
-
-/// Writes the rest, closes our half and reads what still comes: a reset, which unread bytes would
-/// cause, could destroy the last packets on their way.
-async fn last_words(stream: &mut TcpStream, rest: BytesMut) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    if stream.write_all(&rest).await.is_err() || stream.shutdown().await.is_err() {
-        return;
-    }
-    let mut sink = [0; 512];
-    while matches!(stream.read(&mut sink).await, Ok(1..)) {}
 }
 
 fn is_done(fx: &Effects) -> bool {

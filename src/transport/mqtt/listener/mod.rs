@@ -2,8 +2,8 @@
 //!
 //! `accept` takes connections and hands each to one of the door's arbiters; once its device is
 //! known it moves to that device's thread. `connection` is one
-//! client's task between socket and device, `conversation` its bytes, packets and session;
-//! `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
+//! client's task between socket and device, `conversation` its bytes, packets and session; `wire`
+//! the socket or the TLS above it; `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
 
 mod accept;
 mod buffers;
@@ -12,16 +12,19 @@ mod conversation;
 mod gate;
 mod moving;
 mod wait;
+mod wire;
 
 use super::session::{Now, Settings};
 use super::Config;
 use crate::model::json::Rules;
 use crate::observability::Metrics;
 use crate::registry::Registry;
+use crate::transport::tls::{Handshakes, Security};
+use accept::Entrance;
 use actix_rt::Arbiter;
 use gate::Gate;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -64,21 +67,31 @@ impl Shared {
 pub struct Door {
     shared: Arc<Shared>,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     arbiters: Vec<Arbiter>,
 }
 
-/// Opens the door on a listening socket. Must run inside an actix `System`.
+/// The door's listening sockets.
+pub struct Sockets {
+    pub plain: TcpListener,
+    /// With what it shakes hands.
+    pub tls: Option<(TcpListener, Security)>,
+}
+
+/// Opens the door on its sockets. Must run inside an actix `System`.
 ///
-/// Errors: the socket cannot be used, or threads cannot be started.
+/// Errors: a socket cannot be used, or threads cannot be started.
 pub fn start(
     config: Config,
     rules: Rules,
     registry: Registry,
     metrics: Metrics,
-    listener: std::net::TcpListener,
+    sockets: Sockets,
 ) -> io::Result<Door> {
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
+    let address = sockets.plain.local_addr()?;
+    let tls = sockets.tls.as_ref();
+    let tls_address = tls.map(|(socket, _)| socket.local_addr()).transpose()?;
+    let entrances = entrances(sockets)?;
     let settings = Settings::new(&config, rules, registry.max_session_expiry());
     let arbiters = (0..workers(&config))
         .map(|_| Arbiter::try_new())
@@ -92,15 +105,35 @@ pub fn start(
         stopping: AtomicBool::new(false),
         started: Instant::now(),
     });
-    let hands = arbiters.iter().map(Arbiter::handle).collect();
-    if let Some(first) = arbiters.first() {
-        first.spawn(accept::run(shared.clone(), listener, hands));
+    let hands: Vec<_> = arbiters.iter().map(Arbiter::handle).collect();
+    for entrance in entrances {
+        if let Some(first) = arbiters.first() {
+            first.spawn(accept::run(shared.clone(), entrance, hands.clone()));
+        }
     }
     Ok(Door {
         shared,
         address,
+        tls_address,
         arbiters,
     })
+}
+
+fn entrances(sockets: Sockets) -> io::Result<Vec<Entrance>> {
+    sockets.plain.set_nonblocking(true)?;
+    let mut entrances = vec![Entrance {
+        listener: sockets.plain,
+        tls: None,
+    }];
+    if let Some((listener, security)) = sockets.tls {
+        listener.set_nonblocking(true)?;
+        let handshakes = Handshakes::new(security.config());
+        entrances.push(Entrance {
+            listener,
+            tls: Some((security, handshakes)),
+        });
+    }
+    Ok(entrances)
 }
 
 fn workers(config: &Config) -> usize {
@@ -114,6 +147,11 @@ impl Door {
     /// Where it listens (the drawn port, if it was 0).
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens with TLS.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// Takes no more connections, tells the live ones (MQTT 5: DISCONNECT 0x8B), and returns when

@@ -4,18 +4,18 @@
 use super::connection::Connection;
 use super::conversation::Conversation;
 use super::gate::Pass;
+use super::wire::Parted;
 use crate::registry::{DeviceHandle, DownlinkReceiver, Ticket};
 use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// A connection between two threads: everything but what belongs to a runtime.
 pub(super) struct Moving {
-    stream: std::net::TcpStream,
+    wire: Parted,
     talk: Conversation,
     pass: Pass,
     input: BytesMut,
@@ -30,9 +30,9 @@ pub(super) struct Moving {
 impl Moving {
     /// Goes on in the runtime of the caller. Error: the socket is gone.
     pub fn arrive(self) -> io::Result<Connection> {
-        let stream = TcpStream::from_std(self.stream)?;
+        let wire = self.wire.arrive()?;
         Ok(Connection {
-            stream,
+            wire,
             // Due at once: it is then set to what the session wants.
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             home: None,
@@ -53,9 +53,9 @@ impl Moving {
 impl Connection {
     /// Leaves this runtime. `None`: the socket is gone, and with it everything.
     pub(super) fn depart(self) -> Option<Moving> {
-        let stream = self.stream.into_std().ok()?;
+        let wire = self.wire.depart()?;
         Some(Moving {
-            stream,
+            wire,
             talk: self.talk,
             pass: self.pass,
             input: self.input,

@@ -35,7 +35,7 @@ impl Connection {
         if self.timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Event::Time);
         }
-        if !self.output.is_empty() && self.stream.poll_write_ready(cx).is_ready() {
+        if !self.output.is_empty() && self.wire.poll_write_ready(cx).is_ready() {
             return Poll::Ready(Event::Writable);
         }
         if self.output.len() > UNREAD {
@@ -54,7 +54,7 @@ impl Connection {
                 }
             }
         }
-        if self.talk.session.takes_packets() && self.stream.poll_read_ready(cx).is_ready() {
+        if self.talk.session.takes_packets() && self.wire.poll_read_ready(cx).is_ready() {
             return Poll::Ready(Event::Readable);
         }
         Poll::Pending
