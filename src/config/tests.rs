@@ -238,3 +238,57 @@ fn an_error_never_shows_the_password() {
     let wrong_type = load_text("[admin]\npassword = 19283746\n").err().unwrap();
     assert!(!wrong_type.to_string().contains("19283746"), "{wrong_type}");
 }
+
+#[test]
+fn files_of_certificates_are_read_and_what_is_wrong_is_told_with_key_and_line() {
+    use crate::auth::certificates::make::{make, KeyKind, Order, Role};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let order = Order {
+        role: Role::Server(&["localhost"]),
+        common_name: "localhost",
+        key: KeyKind::Ec,
+        valid: 0..4_000_000_000_000,
+    };
+    let (one, other) = (make(&order, None).unwrap(), make(&order, None).unwrap());
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    put("a.pem", &one.certificate.to_pem().unwrap());
+    put("a.key", &one.key.private_key_to_pem_pkcs8().unwrap());
+    put("b.key", &other.key.private_key_to_pem_pkcs8().unwrap());
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        load(Some(&file), [], Path::new("/elsewhere"))
+    };
+    let good = load("[mqtt.tls]\ncertificate = \"a.pem\"\nprivate_key = \"a.key\"\n").unwrap();
+    assert_eq!(good.mqtt.tls.certificate, folder.path().join("a.pem"));
+    assert!(!good.http.tls.is_on());
+    for (text, key, line, why) in [
+        ("certificate = \"no.pem\"", "certificate", 2, "No such file"),
+        (
+            "certificate = \"a.key\"",
+            "certificate",
+            2,
+            "no certificate in PEM",
+        ),
+        (
+            "certificate = \"a.pem\"\nprivate_key = \"b.key\"",
+            "private_key",
+            3,
+            "not the key of the certificate",
+        ),
+        (
+            "certificate = \"a.pem\"\nprivate_key = \"a.key\"\nclient_crl = \"a.pem\"",
+            "client_crl",
+            4,
+            "no revocation list",
+        ),
+    ] {
+        let error = load(&format!("[http.tls]\n{text}\n")).err().unwrap();
+        assert_eq!(line_of(&error), line, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(&format!("http.tls.{key}")), "{text}");
+        assert!(text.contains(why), "{text}");
+    }
+    let keyless = load("[http.tls]\ncertificate = \"a.pem\"\n").err().unwrap();
+    assert!(keyless.to_string().contains("http.tls.private_key"));
+}

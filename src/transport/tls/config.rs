@@ -57,3 +57,24 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+impl Config {
+    /// For tests of a door that need none.
+    pub fn off() -> Self {
+        let period = |seconds| Period(std::time::Duration::from_secs(seconds));
+        Self {
+            bind: String::new(),
+            certificate: PathBuf::new(),
+            private_key: PathBuf::new(),
+            client_ca: PathBuf::new(),
+            client_crl: PathBuf::new(),
+            handshake_timeout: period(10),
+            max_handshakes: 10,
+            max_handshakes_per_address: 10,
+            ticket_life: period(3600),
+            look_every: period(5),
+            expiry_warning: period(0),
+        }
+    }
+}
