@@ -12,3 +12,4 @@ mod handshakes;
 mod https;
 mod reload;
 mod scene;
+mod settings;
