@@ -1,5 +1,7 @@
 //! The wiring: opens the store, starts the registry, then the doors; stops in reverse.
 
+pub mod certificates;
+
 use crate::api::{self, ApiState};
 use crate::auth::{Auth, GeneratedPassword};
 use crate::config::Config;

@@ -1,6 +1,7 @@
 //! The binary: arguments, signals, exit codes; everything else is the library's.
 
 use clap::{Parser, Subcommand};
+use industryos_iot::app::certificates::{generate, Wish};
 use industryos_iot::app::{App, Listeners};
 use industryos_iot::config::load::ENVIRONMENT_PREFIX;
 use industryos_iot::config::{self, Config};
@@ -30,6 +31,27 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Makes certificates for development.
+    Cert {
+        #[command(subcommand)]
+        command: CertCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum CertCommand {
+    /// Makes an authority, a server's and a device's certificate for development, as files.
+    Generate {
+        /// Folder of the files; made if it is not there. Nothing in it is overwritten.
+        #[arg(long, value_name = "FOLDER", default_value = "certificates")]
+        out: PathBuf,
+        /// A host name or address of the server, beside localhost, 127.0.0.1 and ::1.
+        #[arg(long, value_name = "HOST")]
+        name: Vec<String>,
+        /// Makes a device's certificate too; with the authority of the folder if it has one.
+        #[arg(long, value_name = "NAME")]
+        device: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -43,15 +65,13 @@ fn main() -> ExitCode {
     let file = arguments
         .config
         .or_else(|| Some(PathBuf::from("config.toml")).filter(|path| path.exists()));
-    let outcome = load(file.as_deref()).and_then(|config| match arguments.command {
+    let outcome = match arguments.command {
+        Some(Command::Cert { command }) => certificates(command),
         Some(Command::Config {
             command: ConfigCommand::Check,
-        }) => {
-            println!("the configuration is valid");
-            Ok(())
-        }
-        None | Some(Command::Serve) => serve(config),
-    });
+        }) => load(file.as_deref()).map(|_| println!("the configuration is valid")),
+        None | Some(Command::Serve) => load(file.as_deref()).and_then(serve),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
@@ -59,6 +79,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn certificates(command: CertCommand) -> Result<(), String> {
+    let CertCommand::Generate { out, name, device } = command;
+    let wish = Wish {
+        folder: out,
+        names: name,
+        device,
+    };
+    for path in generate(&wish)? {
+        println!("wrote {}", path.display());
+    }
+    println!("for development only: these keys were made by a program, on this machine");
+    Ok(())
 }
 
 fn load(file: Option<&Path>) -> Result<Config, String> {

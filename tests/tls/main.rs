@@ -8,6 +8,7 @@ mod common;
 
 mod client;
 mod devices;
+mod generate;
 mod handshakes;
 mod https;
 mod reload;
