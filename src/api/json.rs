@@ -1,5 +1,6 @@
 //! JSON of entities, as ThingsBoard's tools know it (contract/admin-rest.md 4).
 
+use super::provisioning;
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::operator::{NO_CUSTOMER_ID, TENANT_ID};
@@ -83,7 +84,7 @@ pub fn profile(record: &Profile) -> Value {
         "default": record.default,
         "type": "DEFAULT",
         "transportType": "DEFAULT",
-        "provisionType": "DISABLED",
+        "provisionType": provisioning::kind(record.chain.as_ref()),
         "defaultRuleChainId": null,
         "defaultDashboardId": null,
         "defaultQueueName": null,
@@ -94,10 +95,10 @@ pub fn profile(record: &Profile) -> Value {
                 "sendAckOnValidationException": record.options.ack_malformed,
                 "castNumericStrings": record.options.cast_numeric_strings,
             },
-            "provisionConfiguration": {"type": "DISABLED", "provisionDeviceSecret": null},
+            "provisionConfiguration": provisioning::configuration(record.chain.as_ref()),
             "alarms": null,
         },
-        "provisionDeviceKey": null,
+        "provisionDeviceKey": provisioning::key(record.chain.as_ref()),
         "firmwareId": null,
         "softwareId": null,
         "defaultEdgeRuleChainId": null,

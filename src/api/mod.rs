@@ -25,6 +25,7 @@ mod openapi;
 mod paging;
 mod params;
 mod profiles;
+mod provisioning;
 mod rpc;
 mod rpc_records;
 mod schemas;

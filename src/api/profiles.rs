@@ -8,9 +8,10 @@ use super::extract::Guard;
 use super::json;
 use super::paging;
 use super::params::{self, Params};
+use super::provisioning;
 use super::ApiState;
 use crate::auth::directory::ProfileOrder;
-use crate::model::device::{Profile, ProfileOptions};
+use crate::model::device::{ChainOptions, Profile, ProfileOptions};
 use crate::model::ids::ProfileId;
 use crate::model::query::{PageRequest, SortBy};
 use actix_web::web::{Data, Path, Payload};
@@ -148,6 +149,7 @@ struct Save {
 struct ProfileData {
     configuration: Option<Configuration>,
     transport_configuration: Option<TransportConfiguration>,
+    provision_configuration: Option<provisioning::Configuration>,
 }
 
 #[derive(Deserialize)]
@@ -179,11 +181,6 @@ impl Save {
                 "transportType other than DEFAULT is not served yet",
             ));
         }
-        if !default(&self.provision_type, "DISABLED") {
-            return Err(ApiError::bad(
-                "provisionType other than DISABLED is not served yet",
-            ));
-        }
         if self
             .storage_ttl()
             .flatten()
@@ -198,6 +195,12 @@ impl Save {
     fn storage_ttl(&self) -> Option<Option<u64>> {
         let data = self.profile_data.as_ref()?;
         data.configuration.as_ref()?.storage_ttl_seconds
+    }
+
+    fn chain(&self, before: Option<ChainOptions>) -> Result<Option<ChainOptions>, ApiError> {
+        let data = self.profile_data.as_ref();
+        let given = data.and_then(|data| data.provision_configuration.as_ref());
+        provisioning::wanted(self.provision_type.as_deref(), given, before)
     }
 
     /// Options that are not named keep what they were.
@@ -228,16 +231,17 @@ async fn save(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
         .as_ref()
         .map(|id| params::id(&id.id, ProfileId::parse))
         .transpose()?;
-    let (before, retention) = match id {
+    let (before, retention, chain) = match id {
         Some(id) => {
             let before = state.auth.directory().profile(id).await?;
-            (before.options, before.retention)
+            (before.options, before.retention, before.chain)
         }
-        None => (ProfileOptions::default(), None),
+        None => (ProfileOptions::default(), None, None),
     };
     let order = ProfileOrder {
         options: asked.options(before),
         retention: asked.storage_ttl().unwrap_or(retention),
+        chain: asked.chain(chain)?,
         name: asked.name.unwrap_or_default(),
         description: asked.description,
         version: asked.version,

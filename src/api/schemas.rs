@@ -171,6 +171,7 @@ fn sample_profile() -> Profile {
         options: ProfileOptions::default(),
         version: 1,
         retention: None,
+        chain: None,
     }
 }
 

@@ -99,6 +99,7 @@ async fn default_profile(
         options: ProfileOptions::default(),
         version: 0,
         retention: None,
+        chain: None,
     });
     profile.default = true;
     profile.version += 1;

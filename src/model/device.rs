@@ -34,6 +34,50 @@ pub struct Profile {
     /// Seconds that points of its devices are kept; 0 = for ever, `None` = as `store.retention`
     /// says.
     pub retention: Option<u64>,
+    /// Devices of it may be known by whose authority has signed their certificate.
+    pub chain: Option<ChainOptions>,
+}
+
+/// How a certificate that nobody registered becomes a device's (contract/provisioning.md 6,
+/// `X509_CERTIFICATE_CHAIN`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChainOptions {
+    /// Base64 of the authority's certificate (DER).
+    pub authority: String,
+    /// A regular expression; its first group, on the certificate's common name, is the device's
+    /// name.
+    pub pattern: String,
+    /// A device that is missing is made.
+    pub create: bool,
+}
+
+/// A profile as journals and tables of the second format hold it: without `chain`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileV2 {
+    pub id: ProfileId,
+    pub created: Millis,
+    pub name: String,
+    pub description: Option<String>,
+    pub default: bool,
+    pub options: ProfileOptions,
+    pub version: u64,
+    pub retention: Option<u64>,
+}
+
+impl From<ProfileV2> for Profile {
+    fn from(old: ProfileV2) -> Self {
+        Self {
+            id: old.id,
+            created: old.created,
+            name: old.name,
+            description: old.description,
+            default: old.default,
+            options: old.options,
+            version: old.version,
+            retention: old.retention,
+            chain: None,
+        }
+    }
 }
 
 /// A profile as journals and tables of the first format hold it: without `retention`.
@@ -59,6 +103,7 @@ impl From<ProfileV1> for Profile {
             options: old.options,
             version: old.version,
             retention: None,
+            chain: None,
         }
     }
 }

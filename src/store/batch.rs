@@ -5,7 +5,7 @@
 
 use crate::model::attributes::{Revision, Scope};
 use crate::model::credentials::Credentials;
-use crate::model::device::{Device, Profile, ProfileV1};
+use crate::model::device::{Device, Profile, ProfileV1, ProfileV2};
 use crate::model::ids::{DeviceId, Origin, Partition, ProfileId, RpcId};
 use crate::model::operator::{Operator, RevokedSession};
 use crate::model::rpc::RpcRecord;
@@ -115,13 +115,15 @@ pub enum Change {
         device: DeviceId,
         before: Millis,
     },
-    ProfilePut(Profile),
+    /// What is written now is `ProfilePut`.
+    ProfilePutV2(ProfileV2),
     /// Nothing of its devices changes: whoever writes this has seen that there are none.
     ProfileDelete(ProfileId),
     /// Forgets the revocations whose `until` is before `before`.
     RevocationsExpire {
         before: Millis,
     },
+    ProfilePut(Profile),
 }
 
 /// Which points a telemetry deletion takes.

@@ -161,3 +161,47 @@ fn a_profile_that_nobody_needs_is_deleted_and_others_are_refused_with_the_reason
     let again = ok(api.post("/api/deviceProfile", &json!({"name": "pumps"})));
     assert_ne!(again["id"], made["id"]);
 }
+
+#[test]
+fn a_profile_names_the_authority_of_its_devices_and_shows_it_again() {
+    use industryos_iot::auth::certificates::make;
+    let api = start();
+    let order = make::Order {
+        role: make::Role::Authority,
+        common_name: "field CA",
+        key: make::KeyKind::Ec,
+        valid: 0..4_000_000_000_000,
+    };
+    let ca = make::make(&order, None).unwrap();
+    let pem = String::from_utf8(ca.certificate.to_pem().unwrap()).unwrap();
+    let chain = |pattern: &str| {
+        json!({
+            "name": "field",
+            "provisionType": "X509_CERTIFICATE_CHAIN",
+            "profileData": {"provisionConfiguration": {
+                "type": "X509_CERTIFICATE_CHAIN",
+                "provisionDeviceSecret": pem,
+                "certificateRegExPattern": pattern,
+                "allowCreateNewDevicesByX509Certificate": true,
+            }},
+        })
+    };
+    let refused = api.post("/api/deviceProfile", &chain(".*"));
+    assert_error(&refused, 400, 31, "needs a group");
+    let saved = ok(api.post("/api/deviceProfile", &chain("(.*)")));
+    assert_eq!(saved["provisionType"], "X509_CERTIFICATE_CHAIN");
+    assert_eq!(saved["provisionDeviceKey"].as_str().unwrap().len(), 64);
+    let shown = &saved["profileData"]["provisionConfiguration"];
+    assert_eq!(shown["certificateRegExPattern"], "(.*)");
+    assert_eq!(shown["allowCreateNewDevicesByX509Certificate"], true);
+    // What is shown can be sent again, and is then no change.
+    let again = ok(api.post("/api/deviceProfile", &saved));
+    assert_eq!(again, saved);
+    // Not naming it keeps it, another type takes it away.
+    let mut other = saved.clone();
+    other["profileData"] = json!({});
+    other["provisionType"] = json!("DISABLED");
+    let off = ok(api.post("/api/deviceProfile", &other));
+    assert_eq!(off["provisionType"], "DISABLED");
+    assert_eq!(off["provisionDeviceKey"], json!(null));
+}

@@ -6,10 +6,13 @@
 //!
 //! Knows nothing of: handshakes, files, protocols.
 
+pub mod authority;
 pub mod chain;
 pub mod make;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_authority;
 pub mod upload;
 
 use super::identify::{refuse, Result};
@@ -39,11 +42,10 @@ impl Auth {
         }
         match found {
             Some(found) => Ok(found),
-            None => refuse(
-                Reason::CertificateUnknown,
-                "no device has this certificate",
-                None,
-            ),
+            None => match linked.split_first() {
+                Some((own, others)) => self.by_authority(own, others, now).await,
+                None => refuse(Reason::CertificateUnknown, "it cannot be read", None),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use crate::model::device::Device;
 use crate::model::reject::Reason;
 use std::time::Duration;
 
-const DAY: i64 = 86_400_000;
+pub(super) const DAY: i64 = 86_400_000;
 
 fn order<'a>(role: Role<'a>, common_name: &'a str) -> Order<'a> {
     Order {
@@ -20,36 +20,40 @@ fn order<'a>(role: Role<'a>, common_name: &'a str) -> Order<'a> {
     }
 }
 
-fn device_certificate(name: &str, issuer: Option<&Made>) -> Made {
+pub(super) fn device_certificate(name: &str, issuer: Option<&Made>) -> Made {
     make(&order(Role::Device, name), issuer).unwrap()
 }
 
-fn authority(name: &str, issuer: Option<&Made>) -> Made {
+pub(super) fn authority(name: &str, issuer: Option<&Made>) -> Made {
     make(&order(Role::Authority, name), issuer).unwrap()
 }
 
-fn shown(chain: &[&Made]) -> Presented {
+pub(super) fn shown(chain: &[&Made]) -> Presented {
     Presented::Certificate(CertificateChain {
         certificates: chain.iter().map(|made| made.der().unwrap()).collect(),
         revoked: false,
     })
 }
 
+pub(super) fn pem(made: &Made) -> String {
+    String::from_utf8(made.certificate.to_pem().unwrap()).unwrap()
+}
+
 fn registered(made: &Made) -> NewCredentials {
     NewCredentials::Given {
         kind: Some(CredentialsKind::X509Certificate),
         credentials_id: None,
-        credentials_value: Some(String::from_utf8(made.certificate.to_pem().unwrap()).unwrap()),
+        credentials_value: Some(pem(made)),
     }
 }
 
-async fn device(house: &House, name: &str, made: &Made) -> Device {
+pub(super) async fn device(house: &House, name: &str, made: &Made) -> Device {
     let directory = house.auth.directory();
     let created = directory.create_device(named(name), registered(made));
     created.await.unwrap()
 }
 
-async fn who(house: &House, presented: &Presented) -> Option<Device> {
+pub(super) async fn who(house: &House, presented: &Presented) -> Option<Device> {
     let identified = house.auth.identify(presented).await;
     identified.ok().map(|identified| identified.device)
 }

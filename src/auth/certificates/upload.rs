@@ -2,6 +2,7 @@
 //!
 //! What is refused is never shown again, neither in an error nor in a log: it may be a secret.
 
+use crate::auth::material::sha3_hex;
 use openssl::base64::{decode_block, encode_block};
 use openssl::pkey::PKey;
 use openssl::x509::X509;
@@ -85,6 +86,11 @@ pub fn from_text(text: &str) -> Result<Vec<u8>, Fault> {
 /// The text by which a certificate is stored and, hashed, looked up.
 pub fn text_of(der: &[u8]) -> String {
     encode_block(der)
+}
+
+/// By what such a text is looked up.
+pub fn hash_of(text: &str) -> String {
+    sha3_hex(text)
 }
 
 /// What stands between the lines of the only certificate.

@@ -1,6 +1,7 @@
 //! What can be wrong with an order, in the contract's words (contract/admin-rest.md 4,
 //! contract/provisioning.md 1). No text holds a secret.
 
+use crate::auth::certificates::authority::Fault as ChainFault;
 use crate::auth::certificates::upload;
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::store::StoreError;
@@ -34,6 +35,8 @@ pub enum DirectoryError {
     MqttBasicMalformed,
     MqttBasicEmpty,
     MqttBasicPasswordWithoutUser,
+    /// A profile's authority or pattern does not fit.
+    Chain(ChainFault),
     /// What was handed in is no certificate, or not one alone.
     Certificate(upload::Fault),
     /// Somebody else changed it since it was read.
@@ -73,6 +76,7 @@ impl fmt::Display for DirectoryError {
             }
             Store(error) => return error.fmt(f),
             Certificate(fault) => return fault.fmt(f),
+            Chain(fault) => return fault.fmt(f),
             ProfileInUse(devices) => {
                 return write!(
                     f,

@@ -4,6 +4,7 @@
 //! Uniqueness (names, look-up texts) is checked before the commit, so all changes go one after the
 //! other through one lock. A change that has begun is finished even when its caller goes away.
 
+mod certified;
 mod credentials;
 mod devices;
 pub mod error;
@@ -11,6 +12,7 @@ mod names;
 pub mod orders;
 mod profiles;
 
+pub(super) use certified::Claim;
 pub use error::{DirectoryError, ErrorKind};
 pub use orders::{
     CredentialsOrder, DeviceOrder, NameConflict, NewCredentials, ProfileChoice, ProfileOrder,
@@ -132,6 +134,14 @@ impl Directory {
     /// is wrong with the credentials themselves, `Store`.
     pub async fn update_credentials(&self, order: CredentialsOrder) -> Result<Saved<Credentials>> {
         self.alone(|inner| async move { inner.update_credentials(order).await })
+            .await
+    }
+
+    /// A certificate that a profile's authority vouches for becomes that of the device of this
+    /// name. `None`: there is no such device and none may be made, or the name is another kind of
+    /// device's.
+    pub(super) async fn certify(&self, claim: Claim) -> Result<Option<Credentials>> {
+        self.alone(|inner| async move { inner.certify(claim).await })
             .await
     }
 

@@ -1,7 +1,7 @@
 //! What operators ask of the directory, and what comes back. Shapes only; the REST fills them in.
 
 use crate::model::credentials::CredentialsKind;
-use crate::model::device::ProfileOptions;
+use crate::model::device::{ChainOptions, ProfileOptions};
 use crate::model::ids::{CredentialsId, DeviceId, ProfileId};
 use crate::model::reject::Reason;
 use std::fmt;
@@ -108,6 +108,8 @@ pub struct ProfileOrder {
     pub options: ProfileOptions,
     /// Seconds that points are kept; 0 = for ever, `None` = as `store.retention` says.
     pub retention: Option<u64>,
+    /// The authority as PEM or Base64, the pattern, and whether missing devices are made.
+    pub chain: Option<ChainOptions>,
     /// Updates only: the version that was read; `None` skips the check.
     pub version: Option<u64>,
 }

@@ -3,6 +3,7 @@
 
 use super::orders::{ProfileChoice, ProfileOrder};
 use super::{names, DirectoryError, Inner, Result};
+use crate::auth::certificates::authority;
 use crate::model::device::{Profile, ProfileOptions};
 use crate::model::ids::ProfileId;
 use crate::model::query::{PageRequest, SortBy};
@@ -71,6 +72,7 @@ impl Inner {
             description: order.description,
             options: order.options,
             retention: order.retention,
+            chain: order.chain.map(authority::check).transpose()?,
             ..present.clone()
         };
         if wanted != present {
@@ -148,6 +150,7 @@ impl Inner {
             options: ProfileOptions::default(),
             version: 0,
             retention: None,
+            chain: None,
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) const START: Millis = 1_700_000_000_000;
 /// A room with a clock that tests set.
 pub(super) struct House {
     pub auth: Auth,
-    store: MemoryStore,
+    pub store: MemoryStore,
     now: Arc<AtomicI64>,
 }
 
@@ -134,7 +134,7 @@ fn token_order(device: DeviceId, token: &str) -> CredentialsOrder {
     }
 }
 
-fn typed(name: &str, type_name: &str) -> DeviceOrder {
+pub(super) fn typed(name: &str, type_name: &str) -> DeviceOrder {
     DeviceOrder {
         profile: ProfileChoice {
             id: None,

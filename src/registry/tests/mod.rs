@@ -91,6 +91,7 @@ fn profile() -> Profile {
         options: ProfileOptions::default(),
         version: 1,
         retention: None,
+        chain: None,
     }
 }
 

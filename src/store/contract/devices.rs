@@ -4,7 +4,7 @@ use super::credentials::token;
 use super::rpc::record;
 use super::{both_lives, long, named, telemetry, Bench};
 use crate::model::attributes::Scope;
-use crate::model::device::{Device, Profile, ProfileOptions, ProfileV1};
+use crate::model::device::{ChainOptions, Device, Profile, ProfileOptions, ProfileV1, ProfileV2};
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::model::query::{PageRequest, SortBy};
 use crate::model::rpc::RpcState;
@@ -377,6 +377,7 @@ pub(crate) fn profile(id: ProfileId, name: &str) -> Profile {
         options: ProfileOptions::default(),
         version: 1,
         retention: None,
+        chain: None,
     }
 }
 
@@ -419,10 +420,28 @@ pub(crate) async fn a_profile_of_the_first_form_is_kept_and_a_deleted_one_is_gon
         options: old.options,
         version: old.version,
     };
+    let mut second = profile(ProfileId::new(), "second");
+    second.retention = Some(7);
+    let second_form = ProfileV2 {
+        id: second.id,
+        created: second.created,
+        name: second.name.clone(),
+        description: second.description.clone(),
+        default: second.default,
+        options: second.options,
+        version: second.version,
+        retention: second.retention,
+    };
+    kept.chain = Some(ChainOptions {
+        authority: "MIIB".into(),
+        pattern: "(.*)".into(),
+        create: true,
+    });
     bench
         .system_change(vec![
             Change::ProfilePut(kept.clone()),
             Change::ProfilePutV1(first_form),
+            Change::ProfilePutV2(second_form),
             Change::ProfilePut(gone.clone()),
         ])
         .await;
@@ -432,7 +451,9 @@ pub(crate) async fn a_profile_of_the_first_form_is_kept_and_a_deleted_one_is_gon
     both_lives!(bench, {
         assert_eq!(bench.store.profile(kept.id).await, Ok(Some(kept.clone())));
         assert_eq!(bench.store.profile(old.id).await, Ok(Some(old.clone())));
+        let found = bench.store.profile(second.id).await;
+        assert_eq!(found, Ok(Some(second.clone())));
         assert_eq!(bench.store.profile(gone.id).await, Ok(None));
-        assert_eq!(bench.store.profiles().await.unwrap().len(), 2);
+        assert_eq!(bench.store.profiles().await.unwrap().len(), 3);
     });
 }

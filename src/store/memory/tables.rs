@@ -78,6 +78,9 @@ impl Tables {
             Change::ProfilePutV1(old) => {
                 self.profiles.insert(old.id, old.clone().into());
             }
+            Change::ProfilePutV2(old) => {
+                self.profiles.insert(old.id, old.clone().into());
+            }
             Change::ProfilePut(profile) => {
                 self.profiles.insert(profile.id, profile.clone());
             }

@@ -37,6 +37,7 @@ pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
         Change::DeviceDelete(device) => devices::delete(tx, *device),
         Change::CredentialsPut(credentials) => devices::put_credentials(tx, credentials),
         Change::ProfilePutV1(old) => profiles::put(tx, &old.clone().into()),
+        Change::ProfilePutV2(old) => profiles::put(tx, &old.clone().into()),
         Change::ProfilePut(profile) => profiles::put(tx, profile),
         Change::ProfileDelete(profile) => {
             tx.remove(keys::profile(*profile));

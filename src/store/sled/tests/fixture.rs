@@ -57,6 +57,7 @@ fn profile() -> Profile {
         },
         version: 1,
         retention: None,
+        chain: None,
     }
 }
 
