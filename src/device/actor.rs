@@ -1,25 +1,22 @@
-//! The actix shell of a device: a queue of mail, one turn at a time, a timer.
+//! The actix shell of a device: its desk, one turn at a time, a timer.
 //!
-//! A turn takes the mind with it while it waits for the disk; mail gathers meanwhile and is taken
-//! together, in its order, by the next turn. A panic ends this actor only: its mail is dropped,
+//! A turn takes the mind with it while it waits for the disk; mail gathers meanwhile on the desk and
+//! is taken together, in its order, by the next turn. A panic ends this actor only: its mail is dropped,
 //! so every ticket and caller hears of it, and the registry makes a new actor at the next call.
 
+use super::desk::{Broken, Desk, Ring};
 use super::host::Epochs;
 use super::lines::Lines;
 use super::load::load;
 use super::messages::{Letter, Mail};
 use super::state::State;
 use super::turn::{clock, Outside, Turn};
+use super::turn_direct;
 use super::Config;
-use crate::model::ids::{DeviceId, Epoch};
 use crate::model::Millis;
 use actix::prelude::*;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Letters of one turn, so that one busy device leaves room for its neighbours on the arbiter.
-const LETTERS: usize = 64;
 
 /// What the registry's factory makes an actor from.
 #[derive(Clone)]
@@ -32,36 +29,23 @@ pub struct Seed {
 
 /// Small on purpose: with actix's context around it, it takes 640 bytes.
 pub struct DeviceActor {
-    device: DeviceId,
-    life: Epoch,
-    outside: Arc<Outside>,
-    /// `None` while a turn is under way.
-    turn: Option<Box<Turn>>,
-    inbox: VecDeque<Letter>,
+    desk: Arc<Desk>,
     timer: Option<(Millis, SpawnHandle)>,
 }
 
 impl DeviceActor {
-    /// `life`: an epoch of its own, taken for this actor.
-    ///
     /// Loads what the store remembers; mail waits until that is done.
-    pub fn new(device: DeviceId, life: Epoch, seed: Seed, ctx: &mut Context<Self>) -> Self {
-        let actor = Self {
-            device,
-            life,
-            outside: seed.outside.clone(),
-            turn: None,
-            inbox: VecDeque::new(),
-            timer: None,
-        };
+    pub fn new(desk: Arc<Desk>, seed: Seed, ctx: &mut Context<Self>) -> Self {
+        desk.belongs_to(ctx.address());
         let state = State::new(
-            device,
+            desk.device,
             seed.config,
             seed.takeover_timeout,
-            life,
+            desk.life,
             seed.epochs,
         );
-        let lines = Lines::new(device, ctx.address());
+        let actor = Self { desk, timer: None };
+        let lines = Lines::new(actor.desk.clone());
         let mut turn = Box::new(Turn::new(state, lines, seed.outside));
         let work = async move {
             turn.absent = match load(&mut turn.state, &turn.outside.store, clock()).await {
@@ -72,26 +56,18 @@ impl DeviceActor {
             turn
         };
         ctx.spawn(work.into_actor(&actor).map(|turn, actor, ctx| {
-            actor.turn = Some(turn);
             // The first look at what came due meanwhile.
-            actor.inbox.push_back(Mail::Tick.into());
-            actor.pump(ctx);
+            actor.desk.leave(Mail::Tick.into());
+            actor.lay_back(turn, ctx);
         }));
         actor
     }
 
-    /// Starts the next turn if none is under way and there is mail.
+    /// Starts the next turn if nobody has it and there is mail.
     fn pump(&mut self, ctx: &mut Context<Self>) {
-        if self.inbox.is_empty() {
-            return;
-        }
-        let Some(mut turn) = self.turn.take() else {
-            return;
+        let Some((mut turn, letters, more)) = self.desk.take() else {
+            return self.arm(ctx);
         };
-        // All of it, if it may: an idle actor keeps no room for mail.
-        let rest = self.inbox.split_off(self.inbox.len().min(LETTERS));
-        let letters = std::mem::replace(&mut self.inbox, rest);
-        let more = !self.inbox.is_empty();
         let work = async move {
             turn.run(letters).await;
             if more {
@@ -106,23 +82,29 @@ impl DeviceActor {
     }
 
     fn turn_is_over(&mut self, turn: Box<Turn>, ctx: &mut Context<Self>) {
-        if turn.leaving && self.inbox.is_empty() {
+        let (desk, host) = (&self.desk, &self.desk.outside.host);
+        if turn.leaving {
             let inactive_at = turn.state.activity.inactive_at();
-            if self
-                .outside
-                .host
-                .retire(self.device, self.life, inactive_at)
-            {
+            let agreed = || host.retire(desk.device, desk.life, inactive_at);
+            if desk.retire(agreed) {
                 return ctx.stop();
             }
         }
-        self.arm(turn.next_wake(), ctx);
-        self.turn = Some(turn);
-        self.pump(ctx);
+        self.lay_back(turn, ctx);
+    }
+
+    fn lay_back(&mut self, turn: Box<Turn>, ctx: &mut Context<Self>) {
+        self.arm_for(turn.next_wake(), ctx);
+        let next = self.desk.put_back(turn);
+        turn_direct::go(&self.desk, next);
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        self.arm_for(self.desk.wake(), ctx);
     }
 
     /// One timer a device: an earlier deadline moves it, a later one lets it ring in vain.
-    fn arm(&mut self, wake: Option<Millis>, ctx: &mut Context<Self>) {
+    fn arm_for(&mut self, wake: Option<Millis>, ctx: &mut Context<Self>) {
         let Some(wake) = wake else { return };
         if let Some((armed, handle)) = self.timer {
             if armed <= wake {
@@ -133,10 +115,12 @@ impl DeviceActor {
         let wait = Duration::from_millis(wake.saturating_sub(clock()).max(1).unsigned_abs());
         let handle = ctx.run_later(wait, |actor, ctx| {
             actor.timer = None;
-            actor.inbox.push_back(Mail::Tick.into());
+            actor.desk.set_timer(None);
+            actor.desk.leave(Mail::Tick.into());
             actor.pump(ctx);
         });
         self.timer = Some((wake, handle));
+        self.desk.set_timer(Some(wake));
     }
 }
 
@@ -148,16 +132,34 @@ impl Handler<Letter> for DeviceActor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter, ctx: &mut Self::Context) {
-        self.inbox.push_back(letter);
+        self.desk.leave(letter);
         self.pump(ctx);
+    }
+}
+
+impl Handler<Ring> for DeviceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ring, ctx: &mut Self::Context) {
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Broken> for DeviceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Broken, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 
 impl Drop for DeviceActor {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.outside.host.died(self.device, self.life);
+            let desk = &self.desk;
+            desk.outside.host.died(desk.device, desk.life);
         }
+        self.desk.close();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cuts changes into batches that the log takes (1 MiB encoded, design.md 7.6).
 
 use crate::model::telemetry::Row;
+use crate::model::uplink::Uplink;
 use crate::model::value::{Key, Value};
 use crate::store::Change;
 
@@ -27,6 +28,19 @@ pub fn oversized<'a>(entries: impl IntoIterator<Item = &'a (Key, Value)>) -> Opt
     entries
         .find(|(key, value)| entry_size(key, value) > MAX_VALUE)
         .map(|(key, _)| key)
+}
+
+/// The size in the log, at most, of uplinks that change nothing but points, few enough for one batch.
+pub fn plain(uplinks: &[Uplink]) -> Option<usize> {
+    let mut sum = 0;
+    for uplink in uplinks {
+        sum += match uplink {
+            Uplink::Telemetry(telemetry) => 64 + telemetry.rows.iter().map(row_size).sum::<usize>(),
+            Uplink::Activity | Uplink::Refused(_) | Uplink::RpcCall { .. } => 0,
+            _ => return None,
+        };
+    }
+    (sum <= BATCH / 2).then_some(sum)
 }
 
 /// The changes in their order, in as few batches as they fit; a large one is cut.

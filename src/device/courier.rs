@@ -4,6 +4,7 @@
 //! It goes when the thread has run out of other work, or with a full bag. While a bag is under way
 //! the next one is filled, as the log itself would have it wait: it goes when the first is back.
 
+use super::turn_direct::Flight;
 use crate::store::{Batch, SharedStore, StoreError};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,13 +17,27 @@ const FULL: usize = 1024;
 /// Rounds of the event loop that a bag is filled for, at most, with nothing under way.
 const ROUNDS: usize = 8;
 
-type Done = oneshot::Sender<Result<(), StoreError>>;
+/// Who waits for a batch.
+pub enum Waiter {
+    Task(oneshot::Sender<Result<(), StoreError>>),
+    Turn(Flight),
+}
+
+impl Waiter {
+    fn tell(self, result: Result<(), StoreError>) {
+        match self {
+            // An actor that died does not wait any more.
+            Waiter::Task(done) => drop(done.send(result)),
+            Waiter::Turn(flight) => flight.land(result),
+        }
+    }
+}
 
 /// Batches with those who wait for them.
 #[derive(Default)]
 struct Bag {
     batches: Vec<Batch>,
-    waiters: Vec<Done>,
+    waiters: Vec<Waiter>,
 }
 
 pub struct Courier {
@@ -38,6 +53,14 @@ thread_local! {
 }
 
 impl Courier {
+    /// This thread has an event loop that a courier can run in.
+    pub fn runs_here() -> bool {
+        thread_local! {
+            static RUNS: bool = actix::Arbiter::try_current().is_some();
+        }
+        RUNS.with(|runs| *runs)
+    }
+
     /// The one of this thread and store.
     pub fn of_thread(store: &SharedStore) -> Rc<Self> {
         OF_THREAD.with_borrow_mut(|held| match held {
@@ -62,18 +85,23 @@ impl Courier {
     /// As the log's `commit`. Must be called on the courier's own thread, in its event loop.
     pub async fn commit(self: &Rc<Self>, batch: Batch) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
+        self.bring(batch, Waiter::Task(done));
+        // A store that panicked answers nobody.
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// As `commit`, with somebody who is told.
+    pub fn bring(self: &Rc<Self>, batch: Batch, waiter: Waiter) {
         let count = {
             let mut bag = self.bag.borrow_mut();
             bag.batches.push(batch);
-            bag.waiters.push(done);
+            bag.waiters.push(waiter);
             bag.batches.len()
         };
         let may_go = self.under_way.get() == 0 || count >= FULL;
         if may_go && !self.leaving.replace(true) {
             actix::spawn(self.clone().gather());
         }
-        // A store that panicked answers nobody.
-        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Lets whoever is awake on this thread put something in, then goes.
@@ -104,9 +132,8 @@ impl Courier {
             let next = self.bag.take();
             actix::spawn(self.clone().carry(next));
         }
-        for (done, result) in bag.waiters.into_iter().zip(results) {
-            // An actor that died does not wait any more.
-            let _ = done.send(result.map(|_| ()));
+        for (waiter, result) in bag.waiters.into_iter().zip(results) {
+            waiter.tell(result.map(|_| ()));
         }
     }
 

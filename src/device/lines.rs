@@ -1,6 +1,6 @@
 //! The actor's open lines: who waits for what. The state knows them by their ids only.
 
-use super::actor::DeviceActor;
+use super::desk::Desk;
 use super::downlinks::DownlinkSender;
 use super::effects::Admission;
 use super::few::Few;
@@ -10,9 +10,8 @@ use super::messages::{
     Admitted, CallReply, CommandReply, ConnectReply, Mail, PollId, PollReply, Polled, Speaker,
 };
 use crate::model::downlink::{Downlink, DownlinkBody};
-use crate::model::ids::{DeviceId, Epoch, RpcId, SessionId};
+use crate::model::ids::{Epoch, RpcId, SessionId};
 use crate::model::reject::{Reason, Rejection};
-use actix::Addr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -27,9 +26,7 @@ pub struct Caller {
 }
 
 pub struct Lines {
-    device: DeviceId,
-    /// Shared with its links: a clone of an address is two allocations.
-    addr: Arc<Addr<DeviceActor>>,
+    desk: Arc<Desk>,
     sessions: Few<Epoch, DownlinkSender>,
     callers: Few<SessionId, Caller>,
     rpcs: Few<RpcId, oneshot::Sender<CallReply>>,
@@ -37,10 +34,9 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub fn new(device: DeviceId, addr: Addr<DeviceActor>) -> Self {
+    pub fn new(desk: Arc<Desk>) -> Self {
         Self {
-            device,
-            addr: Arc::new(addr),
+            desk,
             sessions: Few::default(),
             callers: Few::default(),
             rpcs: Few::default(),
@@ -92,7 +88,7 @@ impl Lines {
         if let Some(downlinks) = caller.downlinks {
             self.sessions.insert(admission.epoch, downlinks);
         }
-        let link = Link::new(self.addr.clone(), self.device, speaker);
+        let link = Link::new(self.desk.clone(), speaker);
         let _ = caller.reply.send(Some(Ok(Admitted {
             link,
             resumed: admission.resumed,
@@ -158,10 +154,10 @@ impl Takers for Lines {
         if reply.send(Ok(Some(Polled { downlink, written }))).is_err() {
             return false;
         }
-        let addr = self.addr.clone();
+        let desk = self.desk.clone();
         actix::spawn(async move {
             let written = was_written.await.unwrap_or(false);
-            addr.do_send(Mail::PollWritten { poll, written }.into());
+            desk.post(Mail::PollWritten { poll, written }.into());
         });
         true
     }

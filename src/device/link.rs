@@ -1,12 +1,12 @@
 //! One session's (or one request's) line to its actor: what it sends keeps its order, and when the
 //! line is dropped, the session ends.
 
-use super::actor::DeviceActor;
+use super::batching;
+use super::desk::Desk;
 use super::messages::{Letter, Mail, Poll, PollReply, SessionEnd, Speaker};
 use crate::model::ids::DeviceId;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::uplink::{Outcome, Uplink};
-use actix::Addr;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -15,24 +15,22 @@ use tokio::sync::oneshot;
 
 /// Made by the actor when it admits somebody.
 pub struct Link {
-    addr: Arc<Addr<DeviceActor>>,
-    device: DeviceId,
+    desk: Arc<Desk>,
     speaker: Speaker,
     closed: AtomicBool,
 }
 
 impl Link {
-    pub(super) fn new(addr: Arc<Addr<DeviceActor>>, device: DeviceId, speaker: Speaker) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, speaker: Speaker) -> Self {
         Self {
-            addr,
-            device,
+            desk,
             speaker,
             closed: AtomicBool::new(false),
         }
     }
 
     pub fn device(&self) -> DeviceId {
-        self.device
+        self.desk.device
     }
 
     pub fn speaker(&self) -> Speaker {
@@ -45,6 +43,7 @@ impl Link {
         let (reply, outcomes) = oneshot::channel();
         self.send(Mail::Uplinks {
             from: self.speaker,
+            plain: batching::plain(&uplinks),
             uplinks,
             reply,
         });
@@ -79,7 +78,7 @@ impl Link {
     }
 
     fn send(&self, mail: Mail) {
-        self.addr.do_send(Letter::from(mail));
+        self.desk.post(Letter::from(mail));
     }
 }
 
@@ -110,7 +109,7 @@ impl Drop for Link {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link")
-            .field("device", &self.device)
+            .field("device", &self.desk.device)
             .field("speaker", &self.speaker)
             .finish_non_exhaustive()
     }

@@ -133,6 +133,8 @@ pub enum Mail {
     Uplinks {
         from: Speaker,
         uplinks: Vec<Uplink>,
+        /// Their size in the log, if they change nothing but points (`batching::plain`).
+        plain: Option<usize>,
         reply: oneshot::Sender<Vec<Outcome>>,
     },
     Close {

@@ -1,7 +1,8 @@
 //! One device's mind: its sessions, pending RPC requests and attribute subscriptions.
 //!
 //! `state` is pure (event, now → effects), its steps are in `handle_*`; `turn` commits, reads and
-//! lets out; `courier` carries what the actors of a thread commit to the store; `actor` is the
+//! lets out; `desk` holds the turn between two of them, and turns that only add points are run
+//! there (`turn_direct`); `courier` carries what the actors of a thread commit to the store; `actor` is the
 //! actix shell around it. Knows nothing of: protocols, engines, other
 //! devices.
 
@@ -11,6 +12,7 @@ pub mod batching;
 pub mod client_rpc;
 pub mod config;
 mod courier;
+pub mod desk;
 pub mod downlinks;
 pub mod effects;
 mod few;
@@ -32,11 +34,13 @@ mod tests;
 mod turn;
 mod turn_commands;
 mod turn_commit;
+mod turn_direct;
 mod turn_group;
 mod turn_uplinks;
 
 pub use actor::{DeviceActor, Seed};
 pub use config::Config;
+pub use desk::Desk;
 pub use host::{Epochs, Host};
 pub use turn::{clock, Outside};
 

@@ -1,7 +1,6 @@
 //! A turn of the actor: takes mail in its order, asks the state, commits, and only then lets
 //! anything out. While a turn waits for the disk, the next mail waits for the turn.
 
-use super::courier::Courier;
 use super::host::Host;
 use super::lines::Lines;
 use super::messages::{Letter, Mail, PollId};
@@ -15,7 +14,6 @@ use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::store::SharedStore;
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -32,7 +30,6 @@ pub struct Turn {
     pub(super) state: State,
     pub(super) lines: Lines,
     pub(super) outside: Arc<Outside>,
-    pub(super) courier: Rc<Courier>,
     pub(super) last_poll: PollId,
     /// Why nobody is served: no such device (`None`), or it could not be read.
     pub(super) absent: Option<Option<Rejection>>,
@@ -55,7 +52,6 @@ impl Turn {
         Self {
             state,
             lines,
-            courier: Courier::of_thread(&outside.store),
             outside,
             last_poll: 0,
             absent: None,
@@ -79,6 +75,7 @@ impl Turn {
                     from,
                     uplinks,
                     reply,
+                    ..
                 } => self.uplinks(from, uplinks, reply, &mut group).await,
                 mail => {
                     Box::pin(self.flush(&mut group)).await;
@@ -197,16 +194,17 @@ impl Turn {
             self.leaving = true;
             return;
         }
-        if !self.state.is_quiet() {
-            self.quiet_since = None;
-            return;
-        }
-        if !only_ticks || self.quiet_since.is_none() {
-            self.quiet_since = Some(now);
+        if !only_ticks || self.quiet_since.is_none() || !self.state.is_quiet() {
+            self.note_quiet(now);
         }
         if self.leave_at().is_some_and(|at| at <= now) {
             self.leaving = Box::pin(self.commit_notes(now, true)).await;
         }
+    }
+
+    /// Somebody spoke: from now on it is quiet, or it is not.
+    pub(super) fn note_quiet(&mut self, now: Millis) {
+        self.quiet_since = self.state.is_quiet().then_some(now);
     }
 
     fn leave_at(&self) -> Option<Millis> {

@@ -1,8 +1,9 @@
 //! The middle of every step: commit, and only then let out.
 
 use super::batching::batches;
+use super::courier::Courier;
 use super::effects::Effects;
-use super::state::State;
+use super::state::{Notes, State};
 use super::turn::Turn;
 use crate::model::attributes::Scope;
 use crate::model::event::{DeviceEvent, EventKind};
@@ -69,14 +70,19 @@ impl Turn {
         let saved = self.state.clone_notes();
         changes.extend(self.state.drain_notes(now, false));
         if let Err(error) = self.write(changes).await {
-            self.state.restore_notes(saved);
-            self.hold_until = now.saturating_add(HOLD_AFTER_FAILURE);
+            self.not_written(saved, now);
             return Err(error);
         }
         if shared {
             Box::pin(self.read_shared_revision()).await;
         }
         Ok(())
+    }
+
+    /// A commit failed: its notes are unwritten again.
+    pub(super) fn not_written(&mut self, saved: Notes, now: Millis) {
+        self.state.restore_notes(saved);
+        self.hold_until = now.saturating_add(HOLD_AFTER_FAILURE);
     }
 
     /// Writes device state and the stored session; true when nothing is left.
@@ -110,7 +116,9 @@ impl Turn {
         let device = self.state.device;
         for changes in batches(changes) {
             let batch = Batch::of_device(device, changes);
-            self.courier.commit(batch).await?;
+            Courier::of_thread(&self.outside.store)
+                .commit(batch)
+                .await?;
         }
         Ok(())
     }

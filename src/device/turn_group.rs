@@ -8,6 +8,7 @@ use crate::model::reject::Rejection;
 use crate::model::session::Transport;
 use crate::model::uplink::Outcome;
 use crate::model::Millis;
+use crate::store::StoreError;
 use tokio::sync::oneshot;
 
 /// Enough for one commit.
@@ -91,12 +92,18 @@ impl Group {
 }
 
 impl Turn {
-    /// Commits what the group gathered, then answers the tickets that are complete.
+    /// Commits what the group gathered, then answers.
     pub(super) async fn flush(&mut self, group: &mut Group) {
+        let changes = std::mem::take(&mut group.fx.changes);
+        let result = self.commit(changes, group.at).await;
+        self.answer(group, result);
+    }
+
+    /// Lets out what waited for the group's commit, and answers the tickets that are complete.
+    pub(super) fn answer(&mut self, group: &mut Group, result: Result<(), StoreError>) {
         let mut fx = std::mem::take(&mut group.fx);
-        let changes = std::mem::take(&mut fx.changes);
         let hanging = std::mem::take(&mut group.hanging);
-        match self.commit(changes, group.at).await {
+        match result {
             Ok(()) => {
                 self.outside.metrics.points(group.points);
                 merge_saved(&mut fx);

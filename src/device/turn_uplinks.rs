@@ -38,7 +38,7 @@ impl Turn {
     }
 
     /// What only adds to the group. Anything else is given back.
-    fn uplink(
+    pub(super) fn uplink(
         &mut self,
         from: Speaker,
         uplink: Uplink,

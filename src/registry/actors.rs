@@ -6,7 +6,7 @@
 
 use super::placement::Arbiters;
 use crate::device::messages::{Letter, Mail, Slip};
-use crate::device::{clock, DeviceActor, Seed};
+use crate::device::{clock, Desk, DeviceActor, Seed};
 use crate::model::ids::{DeviceId, Epoch};
 use crate::model::Millis;
 use actix::{Actor, Addr};
@@ -80,9 +80,9 @@ impl Actors {
         let arbiter = self.arbiters.handle(self.arbiters.of(device))?;
         let life = seed.epochs.take();
         let seed = seed.clone();
-        let addr = DeviceActor::start_in_arbiter(&arbiter, move |ctx| {
-            DeviceActor::new(device, life, seed, ctx)
-        });
+        let desk = Desk::new(device, life, seed.outside.clone());
+        let addr =
+            DeviceActor::start_in_arbiter(&arbiter, move |ctx| DeviceActor::new(desk, seed, ctx));
         Some(Slot {
             addr,
             life,

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod calls;
+mod direct;
 mod faults;
 mod lifecycle;
 mod polls;
