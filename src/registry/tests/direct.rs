@@ -42,6 +42,21 @@ async fn what_is_done_at_once_and_what_waits_for_the_actor_keep_their_order() {
     }
 }
 
+#[actix::test]
+async fn points_do_not_overtake_what_the_actor_has_not_yet_come_for() {
+    let house = House::new();
+    let device = house.device("a").await;
+    let session = house.connect("a").await;
+    for round in 0..50 {
+        let slow = vec![points(1, "t", 2 * round), attribute(round)];
+        let slow = session.handle().submit(slow);
+        let last = 2 * round + 1;
+        let quick = session.handle().submit(vec![points(1, "t", last)]);
+        futures_util::join!(slow, quick);
+        assert_eq!(latest(&house, device).await, Value::Long(last));
+    }
+}
+
 /// A mail box that is full of points does not keep an operator waiting for ever.
 #[actix::test]
 async fn a_call_is_answered_between_points_that_never_pause() {
