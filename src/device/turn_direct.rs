@@ -19,7 +19,7 @@ pub(super) type Letters = SmallVec<[Letter; 1]>;
 pub struct Flight {
     desk: Arc<Desk>,
     /// `None` once landed.
-    cargo: Option<Cargo>,
+    cargo: Option<Box<Cargo>>,
 }
 
 struct Cargo {
@@ -70,12 +70,12 @@ fn begin(desk: &Arc<Desk>, mut turn: Box<Turn>, letters: Letters) -> Option<Box<
     let saved = turn.state.clone_notes();
     changes.extend(turn.state.drain_notes(group.at, false));
     let batch = Batch::of_device(desk.device, changes);
-    let cargo = Some(Cargo {
+    let cargo = Some(Box::new(Cargo {
         turn,
         group,
         saved,
         slips,
-    });
+    }));
     let desk = desk.clone();
     let courier = Courier::of_thread(&desk.outside.store);
     courier.bring(batch, Waiter::Turn(Flight { desk, cargo }));
