@@ -63,6 +63,7 @@ struct Inner {
     damaged_blocks: Counter,
     certificate_days: Family<DoorLabel, Gauge>,
     certificate_reloads: Family<ReloadLabels, Counter>,
+    head_bytes: Gauge,
     expiries: Family<CauseLabel, Counter>,
     expired_blocks: Family<CauseLabel, Counter>,
     expired_rows: Family<CauseLabel, Counter>,
@@ -122,6 +123,12 @@ impl Metrics {
             "Times a door's certificate files were read again, by outcome",
             certificate_reloads.clone(),
         );
+        let head_bytes = Gauge::default();
+        registry.register(
+            "head_bytes",
+            "Memory of points that are not sealed into blocks yet",
+            head_bytes.clone(),
+        );
         let mut expired = |name: &str, help: &str| {
             let counter = Family::<CauseLabel, Counter>::default();
             registry.register(name, help, counter.clone());
@@ -144,6 +151,7 @@ impl Metrics {
             damaged_blocks,
             certificate_days,
             certificate_reloads,
+            head_bytes,
             expiries,
             expired_blocks,
             expired_rows,
@@ -225,6 +233,13 @@ impl Metrics {
             outcome: if taken { "taken" } else { "refused" },
         };
         self.0.certificate_reloads.get_or_create(&labels).inc();
+    }
+
+    /// What open and frozen heads take now.
+    pub fn head_bytes(&self, bytes: usize) {
+        self.0
+            .head_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// One device lost old points; the figures are of blocks that went whole.

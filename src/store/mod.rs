@@ -15,6 +15,8 @@ pub(crate) mod contract;
 pub mod error;
 pub mod journal;
 pub mod memory;
+#[cfg(test)]
+pub(crate) mod moments;
 pub mod paging;
 pub mod retention;
 pub mod sled;

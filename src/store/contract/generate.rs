@@ -27,6 +27,25 @@ pub(super) const NAMES: [&str; 4] = ["a", "ab", "b", "ü"];
 pub(super) enum Step {
     Commit(Batch),
     Reopen,
+    /// Something that changes no answer.
+    Disturb(Disturbance),
+    /// The oldest points go, as the engine lies, until about so many bytes of blocks are left.
+    Shrink(u64),
+    /// Points before this time go of the devices that have any.
+    Age(Millis),
+}
+
+/// What an engine may do by itself at any moment. One that has nothing of the kind does nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Disturbance {
+    /// Points of one device become blocks.
+    Seal(DeviceId),
+    /// One merge, or all.
+    Merge,
+    MergeAll,
+    /// What is due, or everything, is made durable; the journal is trimmed.
+    Checkpoint,
+    CheckpointAll,
 }
 
 /// The `n`-th device; `n` below [`DEVICES`].
@@ -44,8 +63,21 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
         30 => (0..DEVICES).prop_flat_map(device_batch).prop_map(Step::Commit),
         3 => system_batch().prop_map(Step::Commit),
         2 => Just(Step::Reopen),
+        12 => disturbance().prop_map(Step::Disturb),
+        1 => (0..200u64).prop_map(Step::Shrink),
+        1 => ts().prop_map(Step::Age),
     ];
-    prop::collection::vec(step, 1..60)
+    prop::collection::vec(step, 1..80)
+}
+
+fn disturbance() -> impl Strategy<Value = Disturbance> {
+    prop_oneof![
+        6 => (0..DEVICES).prop_map(|n| Disturbance::Seal(device(n))),
+        4 => Just(Disturbance::Merge),
+        2 => Just(Disturbance::MergeAll),
+        1 => Just(Disturbance::Checkpoint),
+        1 => Just(Disturbance::CheckpointAll),
+    ]
 }
 
 fn device_batch(n: u128) -> impl Strategy<Value = Batch> {

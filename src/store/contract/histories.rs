@@ -8,7 +8,8 @@ use crate::model::query::{Aggregation, HistoryQuery, Order, SortBy};
 use crate::model::rpc::RpcState;
 use crate::model::value::Key;
 use crate::store::memory::MemoryStore;
-use crate::store::{SharedStore, Store};
+use crate::store::retention::{Doomed, Limit, Limits};
+use crate::store::{Batch, Change, SharedStore, Store};
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
 
@@ -46,6 +47,24 @@ async fn replay<H: Harness>(steps: Vec<Step>) {
                 bench = bench.reopen().await;
                 compare(&*bench.store, &*oracle).await;
             }
+            Step::Disturb(what) => bench.disturb(what),
+            Step::Shrink(keep) => {
+                let doomed = bench.store.oldest(keep).await.unwrap();
+                expire(&bench.store, &oracle, doomed).await;
+            }
+            Step::Age(before) => {
+                let otherwise = Some(Limit {
+                    before,
+                    due: before,
+                });
+                let profiles = Default::default();
+                let limits = Limits {
+                    profiles,
+                    otherwise,
+                };
+                let found = bench.store.aged(&limits, None, usize::MAX).await.unwrap();
+                expire(&bench.store, &oracle, found.doomed).await;
+            }
         }
         if n % 8 == 0 {
             compare(&*bench.store, &*oracle).await;
@@ -54,6 +73,16 @@ async fn replay<H: Harness>(steps: Vec<Step>) {
     compare(&*bench.store, &*oracle).await;
     let bench = bench.reopen().await;
     compare(&*bench.store, &*oracle).await;
+}
+
+/// As retention does.
+async fn expire(engine: &SharedStore, oracle: &SharedStore, doomed: Vec<Doomed>) {
+    for Doomed { device, before, .. } in doomed {
+        let change = Change::TelemetryExpire { device, before };
+        let batch = Batch::of_device(device, vec![change]);
+        oracle.commit(batch.clone()).await.unwrap();
+        engine.commit(batch).await.unwrap();
+    }
 }
 
 /// Asks both the same question.

@@ -28,6 +28,7 @@ use crate::model::Millis;
 use crate::store::{Batch, Change, SharedStore};
 use async_trait::async_trait;
 
+pub(crate) use generate::Disturbance;
 pub(crate) use histories::random_histories_match_the_oracle;
 
 /// Storage of an engine under test. Dropped at the end of its test, with all that it holds.
@@ -41,6 +42,9 @@ pub(crate) trait Harness: Send + Sync + 'static {
     /// Opens the storage. Called again only after the store of the call before was closed and
     /// dropped.
     async fn open(&self) -> SharedStore;
+
+    /// Makes the store that is open do what it might do by itself.
+    fn disturb(&self, _what: Disturbance) {}
 
     /// How many random histories are compared with the oracle.
     fn cases(&self) -> u32 {
@@ -73,6 +77,10 @@ impl Bench {
             store: self.harness.open().await,
             harness: self.harness,
         }
+    }
+
+    pub fn disturb(&self, what: Disturbance) {
+        self.harness.disturb(what);
     }
 
     /// Commits changes of one device.

@@ -14,6 +14,8 @@ use crate::model::ids::{Incarnation, NodeId};
 use crate::observability::Metrics;
 use crate::store::batch::Batch;
 use crate::store::error::StoreError;
+#[cfg(test)]
+use crate::store::moments;
 use crate::store::traits::LogSequence;
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -176,9 +178,13 @@ impl Journal {
                 }
                 _ => {}
             }
+            #[cfg(test)]
+            moments::pass("trim: a segment gone", || {});
         }
         closed.drain(..count);
         drop(closed);
+        #[cfg(test)]
+        moments::pass("trim: unsynced", || {});
         if count > 0 {
             segment::sync_directory(&self.shared.directory)?;
         }
@@ -305,6 +311,8 @@ impl Writer {
             self.wait_for_checkpoint();
             match create(&self.settings, self.next) {
                 Ok(new) => {
+                    #[cfg(test)]
+                    moments::pass("roll: another segment", || {});
                     self.leave(&mut segment);
                     self.engine.segment_rolled();
                     return Ok(new);

@@ -50,10 +50,18 @@ impl Parts {
         devices.sort_unstable();
         devices.dedup();
         engine.seal(&devices)?;
+        #[cfg(test)]
+        engine.pass("checkpoint: sealed");
         engine.ensure_room()?;
         let watermark = engine.settled()?;
+        #[cfg(test)]
+        engine.pass("checkpoint: settled");
         self.db.flush().map_err(failed)?;
+        #[cfg(test)]
+        engine.pass("checkpoint: flushed");
         self.directory.sync_sled()?;
+        #[cfg(test)]
+        engine.pass("checkpoint: synced");
         engine.set_durable(watermark);
         let dropped = self.journal.drop_up_to(engine.droppable_up_to())?;
         tracing::debug!(watermark, dropped, sealed = devices.len(), "checkpoint");

@@ -94,6 +94,8 @@ impl DataDirectory {
         db.flush().map_err(super::table::failed)?;
         drop(db);
         self.sync_copy()?;
+        #[cfg(test)]
+        crate::store::moments::pass("start: sled made", || {});
         std::fs::rename(self.fresh(), self.sled())
             .map_err(|e| io("naming the sled directory", e))?;
         sync_directory(&self.path)

@@ -136,6 +136,13 @@ impl Engine {
         (self.upkeep.lock(), self.turn.lock())
     }
 
+    /// See `moments`.
+    #[cfg(test)]
+    pub fn pass(&self, moment: &str) {
+        let flush = || assert!(self.table.tree.flush().is_ok());
+        crate::store::moments::pass(moment, flush);
+    }
+
     /// For changing blocks or series states (see [`Blocks::note`]).
     pub fn blocks(&self) -> MutexGuard<'_, Blocks> {
         self.blocks.lock()
@@ -194,7 +201,9 @@ impl Apply for Engine {
             tx.commit(*last)?;
             self.set_applied(*last);
         }
-        if step.froze || self.gate.is_tight(self.heads.weight()) {
+        let weight = self.heads.weight();
+        self.table.metrics.head_bytes(weight);
+        if step.froze || self.gate.is_tight(weight) {
             self.chime.ring();
         }
         Ok(())

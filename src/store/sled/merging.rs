@@ -65,7 +65,15 @@ impl Engine {
             self.todo.again(device);
             return Ok(());
         }
+        #[cfg(test)]
+        if plan.is_some() {
+            self.pass("merge: written anew");
+        }
         changes.commit(&self.table)?;
+        #[cfg(test)]
+        if plan.is_some() {
+            self.pass("merge: in sled");
+        }
         if plan.is_none() && done {
             self.todo.done(device);
         }

@@ -39,6 +39,8 @@ use super::batch::Batch;
 use super::config::Config;
 use super::error::StoreError;
 use super::journal::{io, replay, Journal, Settings};
+#[cfg(test)]
+use super::moments;
 use super::traits::{Log, LogSequence};
 use crate::model::ids::{Incarnation, NodeId};
 use crate::model::units::ByteSize;
@@ -64,10 +66,14 @@ impl SledStore {
     /// Errors: `Locked` when another process holds it, `Damaged`, `Io`, `Full`.
     pub fn open(config: &Config, metrics: Metrics) -> Result<SledStore, StoreError> {
         let directory = DataDirectory::take(&config.path)?;
+        #[cfg(test)]
+        moments::pass("start: identity raised", || {});
         let (node, incarnation) = directory.identity;
         let shares = config.shares();
         compact::if_needed(&directory, shares.cache, config.max_size.0)?;
         let db = directory.open_sled(shares.cache)?;
+        #[cfg(test)]
+        moments::pass("start: sled open", || {});
         let table = Table::new((*db).clone(), metrics.clone());
         telemetry::by_time::complete(&table)?;
         let engine = Engine::new(table, ByteSize(shares.heads).bytes())?;
@@ -75,9 +81,13 @@ impl SledStore {
         let upkeep = Upkeep::start(engine.clone())?;
         let mut progress = Replay::new(&engine);
         let replayed = replay::replay(&directory.journal(), node, |frame| {
+            #[cfg(test)]
+            moments::pass("start: replaying", || {});
             progress.take(frame.id.sequence, &frame.batch)
         })?;
         progress.finish()?;
+        #[cfg(test)]
+        engine.pass("start: replayed");
         if replayed.frames > 0 {
             tracing::info!(
                 batches = replayed.frames,
@@ -98,6 +108,8 @@ impl SledStore {
             faults: Default::default(),
         };
         let journal = Journal::start(settings, replayed, engine.clone(), metrics)?;
+        #[cfg(test)]
+        moments::pass("start: journal begun", || {});
         let parts = Arc::new(Parts {
             db,
             engine,

@@ -61,6 +61,7 @@ impl Engine {
         if sealed.is_err() {
             self.heads.put_back(&devices);
         }
+        self.table.metrics.head_bytes(self.heads.weight());
         drop(upkeep);
         sealed.map(|()| devices.len())
     }
@@ -80,7 +81,11 @@ impl Engine {
         for part in &mut parts {
             changes.append(std::mem::take(&mut part.changes));
         }
+        #[cfg(test)]
+        self.pass("seal: encoded");
         changes.commit(&self.table)?;
+        #[cfg(test)]
+        self.pass("seal: in sled");
         for part in &parts {
             self.heads.remove_frozen(part.device, part.heads);
         }

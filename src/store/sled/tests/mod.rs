@@ -12,6 +12,7 @@ mod killing;
 mod limits;
 mod measure;
 mod merging;
+mod moments;
 mod races;
 mod replaying;
 mod retention;
