@@ -3,7 +3,7 @@
 pub mod certificates;
 
 use crate::api::{self, ApiState};
-use crate::auth::{Auth, GeneratedPassword};
+use crate::auth::{self, Auth, GeneratedPassword};
 use crate::config::Config;
 use crate::model::event::EventKind;
 use crate::observability::{health, Metrics};
@@ -291,6 +291,27 @@ impl App {
         }
         self.store.close().await
     }
+}
+
+/// Gives a user a new password in the data directory of the configuration, which nobody else may
+/// hold. Error: one line for whoever asked.
+pub async fn reset_password(
+    config: &Config,
+    user: Option<&str>,
+) -> Result<GeneratedPassword, String> {
+    let exists = config.store.path.join("journal").exists();
+    if !exists {
+        let path = config.store.path.display();
+        return Err(format!(
+            "{path} is no data directory: nothing was ever stored there"
+        ));
+    }
+    let store = SledStore::open(&config.store, Metrics::new());
+    let store: SharedStore = Arc::new(store.map_err(|error| AppError::from(error).to_string())?);
+    let reset = auth::reset::reset_password(&store, user, auth::system_clock()).await;
+    let closed = store.close().await.map_err(|error| error.to_string());
+    let reset = reset.map_err(|error| error.to_string())?;
+    closed.map(|()| reset)
 }
 
 /// How often; `store.retention_slice` devices are looked at each time.

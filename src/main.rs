@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use industryos_iot::app::certificates::{generate, Wish};
-use industryos_iot::app::{App, Listeners};
+use industryos_iot::app::{self, App, Listeners};
 use industryos_iot::config::load::ENVIRONMENT_PREFIX;
 use industryos_iot::config::{self, Config};
 use industryos_iot::observability::logs;
@@ -31,6 +31,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Works on users, while the platform is stopped.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
     /// Makes certificates for development.
     Cert {
         #[command(subcommand)]
@@ -55,6 +60,15 @@ enum CertCommand {
 }
 
 #[derive(Subcommand)]
+enum AdminCommand {
+    /// Gives a user a new password, shown once, and ends all its tokens and API keys.
+    ResetPassword {
+        /// The user's name; without it the only administrator.
+        user: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
 enum ConfigCommand {
     /// Checks file and environment, names the first fault, and starts nothing.
     Check,
@@ -70,6 +84,9 @@ fn main() -> ExitCode {
         Some(Command::Config {
             command: ConfigCommand::Check,
         }) => load(file.as_deref()).map(|_| println!("the configuration is valid")),
+        Some(Command::Admin {
+            command: AdminCommand::ResetPassword { user },
+        }) => load(file.as_deref()).and_then(|config| reset_password(&config, user.as_deref())),
         None | Some(Command::Serve) => load(file.as_deref()).and_then(serve),
     };
     match outcome {
@@ -93,6 +110,20 @@ fn certificates(command: CertCommand) -> Result<(), String> {
     }
     println!("for development only: these keys were made by a program, on this machine");
     Ok(())
+}
+
+fn reset_password(config: &Config, user: Option<&str>) -> Result<(), String> {
+    logs::install(&config.log)?;
+    let reset = actix::System::new().block_on(app::reset_password(config, user))?;
+    let text = format!(
+        "User:                      {}\nPassword (shown only now):  {}\n\
+         Its tokens and API keys are void.\n",
+        reset.username,
+        reset.password.as_str()
+    );
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| format!("the new password cannot be shown, reset it again: {error}"))
 }
 
 fn load(file: Option<&Path>) -> Result<Config, String> {

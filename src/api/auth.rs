@@ -5,14 +5,14 @@ use super::endpoint::{get, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
 use super::extract::{Guard, Peer};
 use super::json::{entity, no_customer, tenant};
+use super::trace::Trace;
 use super::ApiState;
 use crate::auth::TokenPair;
-use crate::model::Millis;
+use crate::model::operator::Operator;
 use actix_web::web::{Data, Payload};
 use actix_web::HttpResponse;
 use serde::Deserialize;
 use serde_json::{json, Value};
-use std::fmt::Display;
 
 pub fn endpoints() -> Vec<Endpoint> {
     tagged(
@@ -51,8 +51,9 @@ struct Login {
     password: String,
 }
 
-async fn login(state: Data<ApiState>, peer: Peer, payload: Payload) -> Answer {
+async fn login(trace: Trace, state: Data<ApiState>, peer: Peer, payload: Payload) -> Answer {
     let asked: Login = body::json_of_stranger(payload, &state).await?;
+    trace.username(&asked.username);
     let operators = state.auth.operators();
     let tokens = operators
         .login(&asked.username, &asked.password, peer.0)
@@ -84,23 +85,25 @@ async fn user(guard: Guard, state: Data<ApiState>) -> Answer {
         .operators()
         .operator(guard.0.operator)
         .ok_or_else(|| ApiError::unauthorized("Authentication failed"))?;
-    Ok(HttpResponse::Ok().json(show(operator.id, operator.created, &operator.username)))
+    Ok(HttpResponse::Ok().json(show(&operator)))
 }
 
-/// An operator as ThingsBoard's tools know a user. There is one tenant and one kind of operator.
-pub fn show(id: impl Display, created: Millis, username: &str) -> Value {
+/// An operator as ThingsBoard's tools know a user, and its role here.
+pub fn show(user: &Operator) -> Value {
     json!({
-        "id": entity("USER", id),
-        "createdTime": created,
+        "id": entity("USER", user.id),
+        "createdTime": user.created,
         "tenantId": tenant(),
         "customerId": no_customer(),
-        "email": username,
-        "name": username,
-        "authority": "TENANT_ADMIN",
-        "firstName": null,
-        "lastName": null,
+        "email": user.username,
+        "name": user.username,
+        "authority": user.role.authority(),
+        "role": user.role.name(),
+        "enabled": !user.disabled,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
         "phone": null,
-        "additionalInfo": {},
+        "additionalInfo": {"userCredentialsEnabled": !user.disabled},
     })
 }
 

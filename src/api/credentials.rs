@@ -8,7 +8,7 @@ use super::endpoint::{get, post, tagged, Endpoint};
 use super::error::{Answer, ApiError};
 use super::extract::Guard;
 use super::json;
-use super::params;
+use super::params::{self, Params};
 use super::ApiState;
 use crate::auth::directory::CredentialsOrder;
 use crate::model::credentials::{Credentials, CredentialsKind};
@@ -16,6 +16,7 @@ use crate::model::ids::{CredentialsId, DeviceId};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::HttpResponse;
 use serde::Deserialize;
+use std::time::Duration;
 
 pub fn endpoints() -> Vec<Endpoint> {
     tagged(
@@ -23,6 +24,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         vec![
             post("/api/device/credentials", update)
                 .says("Replace a device's credentials; a change ends its live sessions")
+                .asks(
+                    "overlapSeconds",
+                    "how long the present ones are still accepted; default admin.rotation_overlap",
+                )
                 .takes("DeviceCredentials")
                 .gives("DeviceCredentials")
                 .fails(&[400, 404, 409, 413]),
@@ -51,7 +56,7 @@ async fn read(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
     Ok(answer(&record))
 }
 
-async fn update(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
+async fn update(guard: Guard, state: Data<ApiState>, params: Params, payload: Payload) -> Answer {
     let asked: Update = body::json(payload, &state).await?;
     let id = asked.id.map(|id| params::id(&id.id, CredentialsId::parse));
     let order = CredentialsOrder {
@@ -61,8 +66,10 @@ async fn update(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer
         credentials_id: asked.credentials_id,
         credentials_value: asked.credentials_value,
         version: asked.version,
+        overlap: params.value("overlapSeconds")?.map(Duration::from_secs),
     };
     let record = replace(&state, order).await?;
+    guard.about("DEVICE", record.device, record.kind.name());
     tracing::info!(operator = %guard.0.username, device = %record.device, "credentials saved");
     Ok(answer(&record))
 }

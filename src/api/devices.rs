@@ -165,6 +165,7 @@ async fn save(guard: Guard, state: Data<ApiState>, params: Params, payload: Payl
             ));
         }
     };
+    guard.about("DEVICE", saved.id, &saved.name);
     tracing::info!(operator = %guard.0.username, device = %saved.id, "device saved");
     answer(&state, &saved).await
 }
@@ -195,6 +196,7 @@ async fn save_with_credentials(
                 credentials_id: asked.credentials.credentials_id,
                 credentials_value: asked.credentials.credentials_value,
                 version: None,
+                overlap: None,
             };
             let change = state.clone();
             to_the_end(async move {
@@ -205,6 +207,7 @@ async fn save_with_credentials(
             .await?
         }
     };
+    guard.about("DEVICE", saved.id, &saved.name);
     tracing::info!(operator = %guard.0.username, device = %saved.id, "device saved with credentials");
     answer(&state, &saved).await
 }
@@ -244,11 +247,13 @@ async fn info(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
 
 async fn delete(guard: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
     let id = params::id(&path, DeviceId::parse)?;
-    to_the_end(async move {
-        let (_device, _exclusive) = state.auth.directory().begin_delete(id).await?;
-        state.done(id, Command::Delete).await
+    let gone = to_the_end(async move {
+        let (device, _exclusive) = state.auth.directory().begin_delete(id).await?;
+        state.done(id, Command::Delete).await?;
+        Ok(device)
     })
     .await?;
+    guard.about("DEVICE", id, &gone.name);
     tracing::info!(operator = %guard.0.username, device = %id, "device deleted");
     Ok(HttpResponse::Ok().finish())
 }
@@ -270,6 +275,7 @@ async fn set_disabled(guard: Guard, state: &ApiState, id: &str, disabled: bool) 
         Ok(saved.record)
     })
     .await?;
+    guard.about("DEVICE", id, &device.name);
     tracing::info!(operator = %guard.0.username, device = %id, disabled, "device switched");
     answer(state, &device).await
 }

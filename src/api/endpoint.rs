@@ -3,6 +3,7 @@
 
 use super::error::ApiError;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::{web, FromRequest, Handler, HttpResponse, Responder, Route};
 
 /// One call of the API: where it is, who handles it, what is said about it.
@@ -162,13 +163,14 @@ pub fn mount(service: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
         for endpoint in group {
             resource = resource.route(endpoint.route);
         }
-        service.service(resource.default_service(web::to(move || {
+        let resource = resource.default_service(web::to(move || {
             let refusal = match others {
                 Some(refusal) => refusal(),
                 None => ApiError::method_not_allowed(allow.clone()),
             };
             async move { Err::<HttpResponse, ApiError>(refusal) }
-        })));
+        }));
+        service.service(resource.wrap(from_fn(super::trace::record)));
     }
 }
 

@@ -15,10 +15,13 @@ pub mod code {
     pub const GENERAL: u16 = 2;
     pub const AUTHENTICATION: u16 = 10;
     pub const TOKEN_EXPIRED: u16 = 11;
+    pub const CREDENTIALS_EXPIRED: u16 = 15;
+    pub const PERMISSION: u16 = 20;
     pub const PARAMETERS: u16 = 31;
     pub const NOT_FOUND: u16 = 32;
     pub const TOO_MANY_REQUESTS: u16 = 33;
     pub const VERSION_CONFLICT: u16 = 35;
+    pub const TOO_MANY_ENTITIES: u16 = 41;
     pub const DATABASE: u16 = 46;
 }
 
@@ -59,6 +62,15 @@ impl ApiError {
     /// 401, code 10.
     pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code::AUTHENTICATION, message)
+    }
+
+    /// 403, code 20.
+    pub fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            code::PERMISSION,
+            "You don't have permission to perform this operation!",
+        )
     }
 
     /// 404, code 32.

@@ -68,7 +68,7 @@ pub fn credentials(record: &Credentials) -> Value {
         "deviceId": entity("DEVICE", record.device),
         "credentialsType": record.kind.name(),
         "credentialsId": record.lookup,
-        "credentialsValue": record.value,
+        "credentialsValue": crate::auth::shown_value(record),
         "version": record.version,
     })
 }

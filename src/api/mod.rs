@@ -6,7 +6,9 @@
 //!
 //! Knows nothing of: actors' addresses, device protocols, engines.
 
+mod api_keys;
 mod attributes;
+mod audit;
 mod auth;
 mod body;
 mod call;
@@ -24,6 +26,7 @@ mod json;
 mod openapi;
 mod paging;
 mod params;
+mod permissions;
 mod profiles;
 mod provisioning;
 mod rpc;
@@ -31,6 +34,8 @@ mod rpc_records;
 mod schemas;
 mod telemetry;
 mod telemetry_writes;
+mod trace;
+mod users;
 
 pub use config::Config;
 pub use error::ApiError;
@@ -86,9 +91,13 @@ fn endpoints() -> Vec<Endpoint> {
     [
         openapi::endpoints(),
         auth::endpoints(),
+        api_keys::endpoints(),
+        audit::endpoints(),
         // Before devices: `/api/device/credentials` and `/api/device/types` are no device ids.
         credentials::endpoints(),
+        // ... and before users: `/api/user/devices` is no user id.
         device_lists::endpoints(),
+        users::endpoints(),
         devices::endpoints(),
         events::endpoints(),
         profiles::endpoints(),

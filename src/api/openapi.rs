@@ -2,7 +2,9 @@
 
 use super::endpoint::{get, tagged, Endpoint, Parameter};
 use super::error::Answer;
+use super::permissions::{self, Need};
 use super::schemas;
+use crate::model::operator::Role;
 use actix_web::HttpResponse;
 use serde_json::Value;
 use utoipa::openapi::path::{
@@ -14,7 +16,9 @@ use utoipa::openapi::schema::{
     empty, AdditionalProperties, ArrayBuilder, ComponentsBuilder, ObjectBuilder, Ref, Schema,
     SchemaType, Type,
 };
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr, Required,
 };
@@ -70,6 +74,8 @@ fn components() -> utoipa::openapi::Components {
                 .build(),
         ),
     );
+    let key = ApiKeyValue::with_description("X-Authorization", "ApiKey VALUE");
+    components = components.security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
     for (name, sample) in schemas::samples() {
         let schema = match FREE_FORM.contains(&name) {
             true => free_form(sample),
@@ -92,6 +98,7 @@ fn operation(endpoint: &Endpoint) -> Operation {
     let mut operation = OperationBuilder::new()
         .tag(endpoint.tag)
         .summary(Some(endpoint.summary))
+        .description(need(endpoint).map(Need::words))
         .operation_id(Some(operation_id(endpoint)));
     for name in path_parameters(endpoint.path) {
         operation = operation.parameter(
@@ -126,9 +133,16 @@ fn operation(endpoint: &Endpoint) -> Operation {
         error("Anything else: 429 too much, 500 our fault, 503 not now (disk full, stopping)"),
     );
     if !endpoint.open {
-        operation = operation.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
+        operation = operation
+            .security(SecurityRequirement::new("bearer", Vec::<String>::new()))
+            .security(SecurityRequirement::new("apiKey", Vec::<String>::new()));
     }
     operation.build()
+}
+
+/// What the call asks of its caller.
+fn need(endpoint: &Endpoint) -> Option<Need> {
+    permissions::of(&endpoint.method, endpoint.path).flatten()
 }
 
 fn operation_id(endpoint: &Endpoint) -> String {
@@ -167,6 +181,9 @@ fn statuses(endpoint: &Endpoint) -> Vec<u16> {
     if !endpoint.open {
         statuses.push(401);
     }
+    if need(endpoint).is_some_and(|need| need.role > Role::Viewer || need.changes) {
+        statuses.push(403);
+    }
     statuses.sort_unstable();
     statuses.dedup();
     statuses
@@ -176,6 +193,7 @@ fn reason(status: u16) -> &'static str {
     match status {
         400 => "Something in the request is wrong; the message says what",
         401 => "No valid token (code 10), or an expired one (code 11)",
+        403 => "Your role or your key does not allow it (code 20), or there are too many (code 41)",
         404 => "There is no such thing",
         406 => "The device's reply is not JSON",
         408 => "The device did not answer in time",

@@ -121,6 +121,7 @@ async fn one(state: &ApiState, id: &str) -> Result<Profile, ApiError> {
 async fn make_default(guard: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
     let id = params::id(&path, ProfileId::parse)?;
     let profile = state.auth.directory().set_default_profile(id).await?;
+    guard.about("DEVICE_PROFILE", id, &profile.name);
     tracing::info!(operator = %guard.0.username, profile = %id, "default profile chosen");
     Ok(HttpResponse::Ok().json(json::profile(&profile)))
 }
@@ -247,6 +248,7 @@ async fn save(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
         version: asked.version,
     };
     let profile = state.auth.directory().save_profile(id, order).await?;
+    guard.about("DEVICE_PROFILE", profile.id, &profile.name);
     tracing::info!(operator = %guard.0.username, profile = %profile.id, "profile saved");
     Ok(HttpResponse::Ok().json(json::profile(&profile)))
 }

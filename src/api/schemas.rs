@@ -3,10 +3,12 @@
 
 use super::json;
 use super::{paging, rpc_records};
+use crate::model::audit::{AuditRow, Via};
 use crate::model::credentials::{Credentials, CredentialsKind};
 use crate::model::device::{Device, Profile, ProfileOptions};
 use crate::model::event::{DeviceEvent, EventKind};
-use crate::model::ids::{CredentialsId, DeviceId, ProfileId, RpcId};
+use crate::model::ids::{ApiKeyId, AuditId, CredentialsId, DeviceId, OperatorId, ProfileId, RpcId};
+use crate::model::operator::{ApiKey, Operator, Role};
 use crate::model::query::{PageRequest, SortBy};
 use crate::model::reject::Reason;
 use crate::model::rpc::{RpcOrder, RpcRecord, RpcState};
@@ -40,6 +42,22 @@ fn bodies() -> Vec<(&'static str, Value)> {
         (
             "Login",
             json!({"username": "admin@localhost", "password": "secret"}),
+        ),
+        (
+            "SaveUser",
+            json!({
+                "id": json::entity("USER", ID), "email": "vera@example.org", "role": "VIEWER",
+                "authority": "CUSTOMER_USER", "firstName": "Vera", "lastName": "Example",
+                "password": "secret",
+            }),
+        ),
+        ("SetPassword", json!({"password": "secret"})),
+        (
+            "SaveApiKey",
+            json!({
+                "description": "dashboard", "role": "VIEWER", "readOnly": true,
+                "expirationTime": AT,
+            }),
         ),
         ("RefreshToken", json!({"refreshToken": "eyJ..."})),
         (
@@ -100,9 +118,17 @@ fn answers() -> Vec<(&'static str, Value)> {
             "TokenPair",
             json!({"token": "eyJ...", "refreshToken": "eyJ..."}),
         ),
+        ("PageOfUsers", page(&super::auth::show(&sample_operator()))),
+        ("User", super::auth::show(&sample_operator())),
         (
-            "User",
-            super::auth::show(ID.to_string(), AT, "admin@localhost"),
+            "SavedUser",
+            super::users::saved(&sample_operator(), Some("shown once")),
+        ),
+        ("PageOfApiKeys", page(&super::api_keys::show(&sample_key()))),
+        ("NewApiKey", super::api_keys::new(&sample_key(), "ios_...")),
+        (
+            "PageOfAuditLogs",
+            page(&super::audit::show(&sample_audit())),
         ),
         (
             "EntitySubtypes",
@@ -172,6 +198,49 @@ fn sample_profile() -> Profile {
         version: 1,
         retention: None,
         chain: None,
+        rates: Default::default(),
+    }
+}
+
+fn sample_operator() -> Operator {
+    Operator {
+        id: OperatorId(ID),
+        created: AT,
+        username: "admin@localhost".to_owned(),
+        password_hash: String::new(),
+        tokens_valid_from: 0,
+        role: Role::Administrator,
+        disabled: false,
+        first_name: Some("Ada".to_owned()),
+        last_name: Some("Example".to_owned()),
+    }
+}
+
+fn sample_key() -> ApiKey {
+    ApiKey {
+        id: ApiKeyId(ID),
+        owner: OperatorId(ID),
+        created: AT,
+        description: "dashboard".to_owned(),
+        digest: [0; 32],
+        role: Role::Viewer,
+        read_only: true,
+        expires: Some(AT),
+    }
+}
+
+fn sample_audit() -> AuditRow {
+    AuditRow {
+        id: AuditId(ID),
+        at: AT,
+        operator: Some(OperatorId(ID)),
+        username: "admin@localhost".to_owned(),
+        via: Via::ApiKey(ApiKeyId(ID)),
+        from: "192.0.2.1".parse().ok(),
+        action: "POST /api/device".to_owned(),
+        entity: format!("DEVICE {ID} pump-7"),
+        status: 200,
+        detail: String::new(),
     }
 }
 
@@ -184,6 +253,7 @@ fn sample_credentials() -> Credentials {
         lookup: "tok".to_owned(),
         value: None,
         version: 1,
+        former: None,
     }
 }
 

@@ -1,5 +1,6 @@
-//! `[admin]`: the first administrator, operator tokens, login throttling.
+//! `[admin]`: the first administrator, operator tokens, login throttling, the audit log, rotation.
 
+use crate::model::rates::Rates;
 use crate::model::units::Period;
 use serde::Deserialize;
 
@@ -15,4 +16,12 @@ pub struct Config {
     pub login_attempts: u32,
     pub login_window: Period,
     pub login_subjects: usize,
+    pub login_delay: Period,
+    pub max_operators: usize,
+    pub max_api_keys: usize,
+    pub audit_age: Period,
+    pub audit_rows: usize,
+    pub audit_strangers: Rates,
+    pub rotation_overlap: Period,
+    pub max_rotation_overlap: Period,
 }

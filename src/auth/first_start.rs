@@ -8,7 +8,7 @@ use super::passwords::Passwords;
 use super::{Config, GeneratedPassword};
 use crate::model::device::{Profile, ProfileOptions};
 use crate::model::ids::{OperatorId, ProfileId};
-use crate::model::operator::Operator;
+use crate::model::operator::{Operator, Role};
 use crate::model::Millis;
 use crate::store::{Batch, Change, SharedStore, StoreError};
 use zeroize::Zeroizing;
@@ -100,6 +100,7 @@ async fn default_profile(
         version: 0,
         retention: None,
         chain: None,
+        rates: Default::default(),
     });
     profile.default = true;
     profile.version += 1;
@@ -129,6 +130,10 @@ async fn administrator(
             username: config.username.trim().to_owned(),
             password_hash: String::new(),
             tokens_valid_from: 0,
+            role: Role::Administrator,
+            disabled: false,
+            first_name: None,
+            last_name: None,
         },
         None => {
             tell_what_is_ignored(config, &operators, passwords).await?;

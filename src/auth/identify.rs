@@ -86,11 +86,44 @@ impl Auth {
         }
     }
 
+    /// Whose look-up text this is now.
+    pub(super) async fn held(
+        &self,
+        lookup: &str,
+    ) -> std::result::Result<Option<Credentials>, StoreError> {
+        let found = self.store().credentials_by_lookup(lookup).await?;
+        Ok(found.and_then(|found| found.accepted(lookup, self.directory().now())))
+    }
+
+    /// The password, or the one before a rotation that is still accepted.
+    fn password_rule(
+        &self,
+        found: Credentials,
+        basic: &BasicCredentials,
+        password: Option<&[u8]>,
+    ) -> Result<Credentials> {
+        if basic.admits(password) {
+            return Ok(found);
+        }
+        let (device, lookup) = (found.device, found.lookup.clone());
+        let before = found.before_rotation(self.directory().now());
+        let (client_id, user_name) = (basic.client_id.as_deref(), basic.user_name.as_deref());
+        match before.filter(|before| before.lookup == lookup) {
+            Some(before)
+                if basic_of(&before, client_id, user_name)
+                    .is_some_and(|basic| basic.admits(password)) =>
+            {
+                Ok(before)
+            }
+            _ => refuse(Reason::PasswordWrong, "wrong password", Some(device)),
+        }
+    }
+
     async fn by_token(&self, token: &str) -> Result<Credentials> {
         if token.is_empty() {
             return refuse(Reason::CredentialsMissing, "no access token", None);
         }
-        match self.store().credentials_by_lookup(token).await? {
+        match self.held(token).await? {
             Some(found) if found.kind == CredentialsKind::AccessToken => Ok(found),
             _ => refuse(Reason::CredentialsUnknown, "unknown access token", None),
         }
@@ -110,20 +143,20 @@ impl Auth {
         }
         if !client_id.is_empty() {
             let lookup = mqtt_lookup(client_id, user_name);
-            if let Some(found) = self.store().credentials_by_lookup(&lookup).await? {
+            if let Some(found) = self.held(&lookup).await? {
                 if let Some(basic) = basic_of(&found, Some(client_id), Some(user_name)) {
-                    return password_rule(found, &basic, password);
+                    return self.password_rule(found, &basic, password);
                 }
             }
         }
-        let Some(found) = self.store().credentials_by_lookup(user_name).await? else {
+        let Some(found) = self.held(user_name).await? else {
             return refuse(Reason::CredentialsUnknown, UNKNOWN, None);
         };
         if found.kind == CredentialsKind::AccessToken {
             return Ok(found);
         }
         match basic_of(&found, None, Some(user_name)) {
-            Some(basic) => password_rule(found, &basic, password),
+            Some(basic) => self.password_rule(found, &basic, password),
             None => refuse(Reason::CredentialsUnknown, UNKNOWN, None),
         }
     }
@@ -137,7 +170,7 @@ impl Auth {
     ) -> Result<Credentials> {
         if !client_id.is_empty() {
             let lookup = mqtt_lookup(client_id, "");
-            if let Some(found) = self.store().credentials_by_lookup(&lookup).await? {
+            if let Some(found) = self.held(&lookup).await? {
                 if basic_of(&found, Some(client_id), None).is_some() {
                     return Ok(found);
                 }
@@ -175,6 +208,7 @@ impl Auth {
             device,
             profile,
             credentials_version: credentials.version,
+            until: credentials.accepted_until(),
         })
     }
 }
@@ -192,17 +226,6 @@ fn basic_of(
     let basic = BasicCredentials::parse(found.value.as_deref()?)?;
     let same = basic.client_id.as_deref() == client_id && basic.user_name.as_deref() == user_name;
     same.then_some(basic)
-}
-
-fn password_rule(
-    found: Credentials,
-    basic: &BasicCredentials,
-    password: Option<&[u8]>,
-) -> Result<Credentials> {
-    if basic.admits(password) {
-        return Ok(found);
-    }
-    refuse(Reason::PasswordWrong, "wrong password", Some(found.device))
 }
 
 fn disabled<T>(device: DeviceId) -> Result<T> {

@@ -3,7 +3,7 @@
 
 use super::certificates::upload;
 use super::directory::DirectoryError;
-use crate::model::credentials::CredentialsKind;
+use crate::model::credentials::{Credentials, CredentialsKind};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Sha3_256};
@@ -30,9 +30,18 @@ pub(super) struct BasicCredentials {
     pub client_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
+    /// In what an operator gives, and in records of the first format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// What is stored of it: `salt:digest`, both hex; the digest is SHA3-256 of salt and password.
+    /// Fast, because a hundred thousand devices may come back at once: it keeps who reads the
+    /// store from the passwords themselves, and long random ones safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<String>,
 }
+
+/// What stands for a stored password where credentials are read back. Written back, it keeps it.
+pub const MASK: &str = "********";
 
 impl BasicCredentials {
     /// Empty texts count as absent. `None` when it is not the JSON of one.
@@ -45,30 +54,43 @@ impl BasicCredentials {
             client_id: filled(read.client_id),
             user_name: filled(read.user_name),
             password: filled(read.password),
+            password_hash: filled(read.password_hash),
         })
     }
 
     /// The password rule: none stored admits any; else they must be equal, and comparing takes
     /// the same time wherever they differ.
     pub(super) fn admits(&self, presented: Option<&[u8]>) -> bool {
-        match &self.password {
-            None => true,
-            Some(stored) => same_secret(stored.as_bytes(), presented.unwrap_or_default()),
+        let presented = presented.unwrap_or_default();
+        match (&self.password, &self.password_hash) {
+            (None, None) => true,
+            (_, Some(stored)) => {
+                let salt = stored.split_once(':').map_or("", |(salt, _)| salt);
+                let hashed = hash_password(salt, presented);
+                same_secret(stored.as_bytes(), hashed.as_bytes())
+            }
+            (Some(stored), None) => same_secret(stored.as_bytes(), presented),
         }
+    }
+
+    fn has_password(&self) -> bool {
+        self.password.is_some() || self.password_hash.is_some()
     }
 }
 
 /// Checks credentials as they are given and brings them into their stored form.
-/// `credentials_id` counts for access tokens only; the other kinds derive it.
+/// `credentials_id` counts for access tokens only; the other kinds derive it. `present`: what the
+/// device has; of it a masked password is kept.
 pub(super) fn check(
     kind: Option<CredentialsKind>,
     credentials_id: Option<&str>,
     credentials_value: Option<&str>,
+    present: Option<&Credentials>,
 ) -> Result<Material, DirectoryError> {
     let kind = kind.ok_or(DirectoryError::CredentialsKindMissing)?;
     let (lookup, value) = match kind {
         CredentialsKind::AccessToken => (access_token(credentials_id)?, None),
-        CredentialsKind::MqttBasic => mqtt_basic(credentials_value)?,
+        CredentialsKind::MqttBasic => mqtt_basic(credentials_value, present)?,
         CredentialsKind::X509Certificate => certificate(credentials_value)?,
         CredentialsKind::Lwm2m => return Err(DirectoryError::CredentialsKindUnsupported),
     };
@@ -121,9 +143,13 @@ fn access_token(token: Option<&str>) -> Result<String, DirectoryError> {
 }
 
 /// {userName[,password]} is looked up by the user name itself, the others by their hash.
-fn mqtt_basic(value: Option<&str>) -> Result<(String, Option<String>), DirectoryError> {
+fn mqtt_basic(
+    value: Option<&str>,
+    present: Option<&Credentials>,
+) -> Result<(String, Option<String>), DirectoryError> {
     let basic = value
         .and_then(BasicCredentials::parse)
+        .filter(|basic| basic.password_hash.is_none())
         .ok_or(DirectoryError::MqttBasicMalformed)?;
     let lookup = match (&basic.client_id, &basic.user_name) {
         (None, None) => return Err(DirectoryError::MqttBasicEmpty),
@@ -134,8 +160,63 @@ fn mqtt_basic(value: Option<&str>) -> Result<(String, Option<String>), Directory
         (Some(client_id), None) => mqtt_lookup(client_id, ""),
         (Some(client_id), Some(user_name)) => mqtt_lookup(client_id, user_name),
     };
+    let present = present.filter(|present| present.kind == CredentialsKind::MqttBasic);
+    let present = present.and_then(|present| BasicCredentials::parse(present.value.as_deref()?));
+    let basic = without_password(basic, present)?;
     let text = serde_json::to_string(&basic).map_err(|_| DirectoryError::MqttBasicMalformed)?;
     Ok((lookup, Some(text)))
+}
+
+/// The password as a hash: the one that is stored already when it is the same, or is to be kept.
+fn without_password(
+    mut given: BasicCredentials,
+    present: Option<BasicCredentials>,
+) -> Result<BasicCredentials, DirectoryError> {
+    let Some(password) = given.password.take() else {
+        return Ok(given);
+    };
+    let present = present.filter(BasicCredentials::has_password);
+    let kept = match present {
+        Some(present) if password == MASK || present.admits(Some(password.as_bytes())) => present,
+        None if password == MASK => return Err(DirectoryError::MqttBasicMasked),
+        _ => {
+            let salt: [u8; 16] = rand::random();
+            given.password_hash = Some(hash_password(&hex(&salt), password.as_bytes()));
+            return Ok(given);
+        }
+    };
+    // A record of the first format holds it in clear: this is the time to mend that.
+    given.password_hash = kept.password_hash.or_else(|| {
+        let salt: [u8; 16] = rand::random();
+        let clear = kept.password.unwrap_or_default();
+        Some(hash_password(&hex(&salt), clear.as_bytes()))
+    });
+    Ok(given)
+}
+
+/// The `credentialsValue` that operators are shown: as they gave it, but a password masked. Tools
+/// that write back what they have read change nothing by it.
+pub fn shown_value(record: &Credentials) -> Option<String> {
+    let value = record.value.as_deref()?;
+    if record.kind != CredentialsKind::MqttBasic {
+        return Some(value.to_owned());
+    }
+    let mut basic = BasicCredentials::parse(value)?;
+    basic.password = basic.has_password().then(|| MASK.to_owned());
+    basic.password_hash = None;
+    serde_json::to_string(&basic).ok()
+}
+
+fn hash_password(salt: &str, password: &[u8]) -> String {
+    let mut digest = Sha3_256::new();
+    digest.update(salt.as_bytes());
+    digest.update(b":");
+    digest.update(password);
+    format!("{salt}:{}", hex(&digest.finalize()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Base64 of the DER without PEM lines; looked up by its hash.
@@ -152,7 +233,7 @@ mod tests {
     use CredentialsKind::{AccessToken, Lwm2m, X509Certificate};
 
     fn basic(json: &str) -> Result<Material, DirectoryError> {
-        check(Some(CredentialsKind::MqttBasic), None, Some(json))
+        check(Some(CredentialsKind::MqttBasic), None, Some(json), None)
     }
 
     #[test]
@@ -193,7 +274,7 @@ mod tests {
                 .unwrap_or_default()
         };
         assert_eq!(
-            text(check(None, Some("t"), None)),
+            text(check(None, Some("t"), None, None)),
             "Device credentials type should be specified"
         );
         for json in [
@@ -220,19 +301,19 @@ mod tests {
             let expected = "Invalid credentials body for simple mqtt credentials!";
             assert_eq!(text(basic(json)), expected, "{json}");
         }
-        let none = check(Some(CredentialsKind::MqttBasic), Some("u"), None);
+        let none = check(Some(CredentialsKind::MqttBasic), Some("u"), None, None);
         assert_eq!(
             text(none),
             "Invalid credentials body for simple mqtt credentials!"
         );
         for token in [None, Some(""), Some("  ")] {
-            let refused = check(Some(AccessToken), token, None).err();
+            let refused = check(Some(AccessToken), token, None, None).err();
             assert_eq!(refused, Some(DirectoryError::CredentialsIdMissing));
         }
         let long = "t".repeat(LONGEST_LOOKUP + 1);
-        let refused = check(Some(AccessToken), Some(&long), None).err();
+        let refused = check(Some(AccessToken), Some(&long), None, None).err();
         assert_eq!(refused, Some(DirectoryError::CredentialsTooLong));
-        let refused = check(Some(Lwm2m), Some("e"), Some("{}")).err();
+        let refused = check(Some(Lwm2m), Some("e"), Some("{}"), None).err();
         assert_eq!(refused, Some(DirectoryError::CredentialsKindUnsupported));
     }
 
@@ -249,13 +330,13 @@ mod tests {
         let lines: Vec<&str> = pem.lines().collect();
         let text = lines[1..lines.len() - 1].concat();
         for given in [&pem, &text] {
-            let stored = check(Some(X509Certificate), Some("ignored"), Some(given))
+            let stored = check(Some(X509Certificate), Some("ignored"), Some(given), None)
                 .ok()
                 .unwrap();
             assert_eq!(stored.value.as_deref(), Some(&*text));
             assert_eq!(stored.lookup, sha3_hex(&text));
         }
-        let refused = |text| check(Some(X509Certificate), None, text).err();
+        let refused = |text| check(Some(X509Certificate), None, text, None).err();
         let fault = |fault| Some(DirectoryError::Certificate(fault));
         assert_eq!(refused(None), fault(upload::Fault::Missing));
         assert_eq!(refused(Some("not base64!")), fault(upload::Fault::Form));

@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of: sockets, HTTP, actors.
 
+pub mod audit;
 pub mod certificates;
 mod clock;
 pub mod config;
@@ -15,16 +16,19 @@ mod identify;
 mod material;
 pub mod operators;
 mod passwords;
+pub mod reset;
 mod revocations;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
 mod tokens;
 
-pub use clock::Clock;
+pub use audit::AuditLog;
+pub use clock::{system as system_clock, Clock};
 pub use config::Config;
 pub use directory::{Directory, DirectoryError};
-pub use operators::{OperatorError, Operators, Speaker, TokenPair};
+pub use material::{shown_value, MASK};
+pub use operators::{KeyOrder, OperatorError, OperatorOrder, Operators, Speaker, TokenPair};
 
 use crate::model::device::{Device, Profile};
 use crate::model::ids::DeviceId;
@@ -40,6 +44,7 @@ struct Rooms {
     store: SharedStore,
     directory: Directory,
     operators: Operators,
+    audit: AuditLog,
 }
 
 /// A password that was made up at first start: show it once, then call
@@ -57,6 +62,8 @@ pub struct Identified {
     pub profile: Profile,
     /// Version of the credentials record that let it in, for [`Auth::confirm`].
     pub credentials_version: u64,
+    /// Epoch ms when what it presented is accepted no longer (it was rotated away).
+    pub until: Option<crate::model::Millis>,
 }
 
 /// Not let in. `device` is set when the device is known (wrong password, disabled): the refusal
@@ -85,12 +92,14 @@ impl Auth {
     ) -> Result<(Auth, Option<GeneratedPassword>), StoreError> {
         let passwords = passwords::Passwords::new();
         let start = first_start::prepare(&config, &store, &passwords, clock()).await?;
-        let directory = Directory::new(store.clone(), clock.clone());
+        let directory = Directory::new(&config, store.clone(), clock.clone());
+        let audit = AuditLog::open(&config, store.clone(), clock.clone()).await?;
         let operators = Operators::open(&config, store.clone(), clock, passwords, &start).await?;
         let auth = Auth(Arc::new(Rooms {
             store,
             directory,
             operators,
+            audit,
         }));
         Ok((auth, start.generated))
     }
@@ -108,6 +117,11 @@ impl Auth {
     /// Operators: login, tokens, passwords.
     pub fn operators(&self) -> &Operators {
         &self.0.operators
+    }
+
+    /// Who changed what.
+    pub fn audit(&self) -> &AuditLog {
+        &self.0.audit
     }
 
     fn store(&self) -> &SharedStore {

@@ -15,6 +15,8 @@ pub enum Subject<'a> {
     Address(IpAddr),
     /// Compared as given: fold the case first.
     Name(&'a str),
+    /// A name from one address.
+    Pair(&'a str, IpAddr),
 }
 
 /// A window starts with a subject's first failure; at `limit` failures the subject is refused
@@ -132,6 +134,7 @@ impl Throttle {
     fn key(&self, subject: Subject) -> u64 {
         self.hasher.hash_one(match subject {
             Subject::Address(address) => Subject::Address(network(address)),
+            Subject::Pair(name, address) => Subject::Pair(name, network(address)),
             name => name,
         })
     }

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 const ISSUER: &str = "thingsboard.io";
-const ACCESS: &str = "TENANT_ADMIN";
 const REFRESH: &str = "REFRESH_TOKEN";
 
 /// Signs and reads tokens. Holds the key: no `Debug`.
@@ -96,7 +95,7 @@ impl Tokens {
         now: Millis,
     ) -> Option<TokenPair> {
         let sign = |kind, life| {
-            let claims = claims(operator, session, kind, now, life);
+            let claims = claims(operator, session, scope(kind, operator), now, life);
             jsonwebtoken::encode(&Header::new(Algorithm::HS512), &claims, &self.encoding).ok()
         };
         Some(TokenPair {
@@ -110,7 +109,8 @@ impl Tokens {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| OperatorError::TokenInvalid)?
             .claims;
-        if claims.scopes != [scope(kind)] {
+        // What the operator may do is looked up, and not believed.
+        if (claims.scopes == [REFRESH]) != (kind == Kind::Refresh) {
             return Err(OperatorError::TokenInvalid);
         }
         let expires = claims.exp.saturating_mul(1000);
@@ -128,30 +128,30 @@ impl Tokens {
     }
 }
 
-fn claims(operator: &Operator, session: &str, kind: Kind, now: Millis, life: i64) -> Claims {
+fn claims(operator: &Operator, session: &str, scope: &str, now: Millis, life: i64) -> Claims {
     let seconds = now.div_euclid(1000);
     Claims {
         sub: operator.username.clone(),
         user_id: operator.id.to_string(),
-        scopes: vec![scope(kind).to_owned()],
+        scopes: vec![scope.to_owned()],
         session_id: session.to_owned(),
         exp: seconds.saturating_add(life),
         iat: seconds,
         iat_ms: now,
         iss: ISSUER.to_owned(),
         jti: Uuid::new_v4().to_string(),
-        first_name: None,
-        last_name: None,
-        enabled: true,
+        first_name: operator.first_name.clone(),
+        last_name: operator.last_name.clone(),
+        enabled: !operator.disabled,
         is_public: false,
         tenant_id: TENANT_ID.to_string(),
         customer_id: NO_CUSTOMER_ID.to_string(),
     }
 }
 
-fn scope(kind: Kind) -> &'static str {
+fn scope(kind: Kind, operator: &Operator) -> &'static str {
     match kind {
-        Kind::Access => ACCESS,
+        Kind::Access => operator.role.authority(),
         Kind::Refresh => REFRESH,
     }
 }

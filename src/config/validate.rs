@@ -166,6 +166,11 @@ fn limits(config: &Config) -> Vec<Rule> {
             why: "must be at least http.default_poll",
         },
         Rule {
+            key: "admin.rotation_overlap",
+            holds: config.admin.rotation_overlap <= config.admin.max_rotation_overlap,
+            why: "must be at most admin.max_rotation_overlap",
+        },
+        Rule {
             key: "admin.username",
             holds: !config.admin.username.trim().is_empty(),
             why: "must not be empty",

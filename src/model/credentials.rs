@@ -18,6 +18,82 @@ pub struct Credentials {
     /// As the REST's `credentialsValue`; `None` for access tokens.
     pub value: Option<String>,
     pub version: u64,
+    /// What it was before the last rotation, as long as that is still accepted.
+    pub former: Option<Former>,
+}
+
+impl Credentials {
+    /// The record as whoever is looked up by this text knows it: as it is, or, as long as that is
+    /// accepted, as it was before its rotation.
+    pub fn accepted(self, lookup: &str, now: Millis) -> Option<Self> {
+        if self.lookup == lookup {
+            return Some(self);
+        }
+        self.before_rotation(now).filter(|old| old.lookup == lookup)
+    }
+
+    /// As it was before its rotation, as long as that is accepted.
+    pub fn before_rotation(self, now: Millis) -> Option<Self> {
+        let former = self.former.clone().filter(|former| now < former.until)?;
+        Some(Self {
+            kind: former.kind,
+            lookup: former.lookup,
+            value: former.value,
+            ..self
+        })
+    }
+
+    /// Epoch ms until which a record out of `before_rotation` is accepted; `None` for the present
+    /// one. (A rotation to what is there already is none, so the two always differ.)
+    pub fn accepted_until(&self) -> Option<Millis> {
+        let former = self.former.as_ref()?;
+        let same =
+            former.kind == self.kind && former.lookup == self.lookup && former.value == self.value;
+        same.then_some(former.until)
+    }
+}
+
+/// Credentials that were rotated away and are accepted for a while. Holds secrets: no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    pub kind: CredentialsKind,
+    pub lookup: String,
+    pub value: Option<String>,
+    /// Epoch ms from which on they are refused.
+    pub until: Millis,
+}
+
+/// A record as journals and tables of the first format hold it: without `former`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct CredentialsV1 {
+    pub id: CredentialsId,
+    pub device: DeviceId,
+    pub created: Millis,
+    pub kind: CredentialsKind,
+    pub lookup: String,
+    pub value: Option<String>,
+    pub version: u64,
+}
+
+impl From<CredentialsV1> for Credentials {
+    fn from(old: CredentialsV1) -> Self {
+        Self {
+            id: old.id,
+            device: old.device,
+            created: old.created,
+            kind: old.kind,
+            lookup: old.lookup,
+            value: old.value,
+            version: old.version,
+            former: None,
+        }
+    }
+}
+
+impl fmt::Debug for CredentialsV1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CredentialsV1(***)")
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Devices and their profiles as records.
 
 use super::ids::{DeviceId, ProfileId};
+use super::rates::Rates;
 use super::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ pub struct Profile {
     pub retention: Option<u64>,
     /// Devices of it may be known by whose authority has signed their certificate.
     pub chain: Option<ChainOptions>,
+    /// How much its devices may send.
+    pub rates: ProfileRates,
 }
 
 /// How a certificate that nobody registered becomes a device's (contract/provisioning.md 6,
@@ -51,7 +54,15 @@ pub struct ChainOptions {
     pub create: bool,
 }
 
-/// A profile as journals and tables of the second format hold it: without `chain`.
+/// Rates of one device; `None` = as `device.message_rate` and `device.point_rate` say, empty =
+/// without limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRates {
+    pub messages: Option<Rates>,
+    pub points: Option<Rates>,
+}
+
+/// A profile as journals and tables of the second format hold it: without `chain` and `rates`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProfileV2 {
     pub id: ProfileId,
@@ -76,6 +87,7 @@ impl From<ProfileV2> for Profile {
             version: old.version,
             retention: old.retention,
             chain: None,
+            rates: ProfileRates::default(),
         }
     }
 }
@@ -104,6 +116,7 @@ impl From<ProfileV1> for Profile {
             version: old.version,
             retention: None,
             chain: None,
+            rates: ProfileRates::default(),
         }
     }
 }

@@ -54,6 +54,14 @@ uuid_id!(
     OperatorId
 );
 uuid_id!(
+    /// A key that speaks for an operator.
+    ApiKeyId
+);
+uuid_id!(
+    /// A row of the audit log.
+    AuditId
+);
+uuid_id!(
     /// A server-side RPC, also the `rpcId` of the REST answers.
     RpcId
 );

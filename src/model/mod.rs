@@ -5,6 +5,7 @@
 //! operator REST read the same shapes (contract/data-model.md).
 
 pub mod attributes;
+pub mod audit;
 pub mod credentials;
 pub mod device;
 pub mod downlink;
@@ -14,6 +15,7 @@ pub mod interval;
 pub mod json;
 pub mod operator;
 pub mod query;
+pub mod rates;
 pub mod reject;
 pub mod rpc;
 pub mod session;

@@ -4,10 +4,13 @@
 //! the frame's version byte when something must change.
 
 use crate::model::attributes::{Revision, Scope};
-use crate::model::credentials::Credentials;
+use crate::model::audit::AuditRow;
+use crate::model::credentials::{Credentials, CredentialsV1};
 use crate::model::device::{Device, Profile, ProfileV1, ProfileV2};
-use crate::model::ids::{DeviceId, Origin, Partition, ProfileId, RpcId};
-use crate::model::operator::{Operator, RevokedSession};
+use crate::model::ids::{
+    ApiKeyId, AuditId, DeviceId, OperatorId, Origin, Partition, ProfileId, RpcId,
+};
+use crate::model::operator::{ApiKey, Operator, OperatorV1, RevokedSession};
 use crate::model::rpc::RpcRecord;
 use crate::model::session::StoredSession;
 use crate::model::telemetry::Row;
@@ -76,7 +79,9 @@ pub enum Change {
     DeviceDelete(DeviceId),
     /// Creates or replaces a device's credentials together with their look-up index: the old
     /// look-up text and the old id are free then.
-    CredentialsPut(Credentials),
+    ///
+    /// What is written now is `CredentialsPut`.
+    CredentialsPutV1(CredentialsV1),
     /// What is written now is `ProfilePut`.
     ProfilePutV1(ProfileV1),
     RpcPut(RpcRecord),
@@ -95,7 +100,8 @@ pub enum Change {
         session: StoredSession,
     },
     SessionDelete(DeviceId),
-    OperatorPut(Operator),
+    /// What is written now is `OperatorPut`.
+    OperatorPutV1(OperatorV1),
     /// A secret or setting of the node itself, e.g. the token signing key. Never in logs.
     SystemPut {
         name: String,
@@ -124,6 +130,18 @@ pub enum Change {
         before: Millis,
     },
     ProfilePut(Profile),
+    /// As `CredentialsPutV1`; the look-up text of `former` leads to the device, too.
+    CredentialsPut(Credentials),
+    OperatorPut(Operator),
+    /// Removes the operator and its API keys.
+    OperatorDelete(OperatorId),
+    ApiKeyPut(ApiKey),
+    ApiKeyDelete(ApiKeyId),
+    AuditPut(AuditRow),
+    /// Forgets the rows up to this place, itself included.
+    AuditExpire {
+        upto: (Millis, AuditId),
+    },
 }
 
 /// Which points a telemetry deletion takes.

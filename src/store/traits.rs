@@ -5,12 +5,13 @@ use super::error::StoreError;
 use super::retention::RetentionStore;
 use super::stream::PointStream;
 use crate::model::attributes::{Attribute, AttributeChanges, Revision, Scope};
+use crate::model::audit::AuditRow;
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{
     CredentialsId, DeviceId, Incarnation, NodeId, OperatorId, ProfileId, RpcId,
 };
-use crate::model::operator::{Operator, RevokedSession};
+use crate::model::operator::{ApiKey, Operator, RevokedSession};
 use crate::model::query::{Aggregation, HistoryQuery, Page, PageRequest};
 use crate::model::rpc::{RpcRecord, RpcState};
 use crate::model::session::StoredSession;
@@ -186,6 +187,16 @@ pub trait OperatorStore: Send + Sync {
     async fn system(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Revocations not yet past their `until` at `now` (`until >= now`).
     async fn revoked_sessions(&self, now: Millis) -> Result<Vec<RevokedSession>>;
+    /// All of them; there are few.
+    async fn api_keys(&self) -> Result<Vec<ApiKey>>;
+    /// Rows of the audit log whose time is in `range`, newest first, without the first `skip` of
+    /// them, at most `limit`; and how many there are in all.
+    async fn audit(
+        &self,
+        range: Range<Millis>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Page<AuditRow>>;
 }
 
 /// Everything an engine offers.

@@ -4,7 +4,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod access;
 mod attributes;
+mod audit;
 mod bodies;
 mod credentials;
 mod devices;

@@ -31,6 +31,8 @@ fn operations(document: &Value) -> Vec<Operation> {
 struct Call {
     path: String,
     body: String,
+    /// By somebody who may not.
+    forbidden: bool,
 }
 
 /// The things that calls are about.
@@ -42,6 +44,10 @@ struct World {
     device: Value,
     credentials: Value,
     profile: Value,
+    user: String,
+    key: String,
+    /// May look, and nothing else.
+    reader: String,
 }
 
 impl World {
@@ -64,7 +70,13 @@ impl World {
             device,
             credentials,
             profile,
+            user: String::new(),
+            key: String::new(),
+            reader: String::new(),
         };
+        world.user = world.new_user();
+        world.key = world.new_key()["id"]["id"].as_str().unwrap().to_owned();
+        world.reader = world.new_key()["value"].as_str().unwrap().to_owned();
         world.new_rpc();
         world
     }
@@ -76,6 +88,17 @@ impl World {
         self.rpc = taken["rpcId"].as_str().expect("rpcId").to_owned();
     }
 
+    fn new_user(&self) -> String {
+        let made = ok(self.api.post("/api/user", &user()));
+        made["id"]["id"].as_str().expect("id").to_owned()
+    }
+
+    /// A viewer's, for reading only.
+    fn new_key(&self) -> Value {
+        let order = json!({"description": "k", "role": "VIEWER", "readOnly": true});
+        ok(self.api.post("/api/apiKey", &order))
+    }
+
     /// The path with its parameters: ids of things that exist, or `id` for all of them.
     fn path(&self, template: &str, id: Option<&str>) -> String {
         let profile = self.profile["id"]["id"].as_str().unwrap();
@@ -85,6 +108,8 @@ impl World {
             .replace("{deviceId}", id.unwrap_or(&self.offline.id))
             .replace("{deviceProfileId}", id.unwrap_or(profile))
             .replace("{rpcId}", id.unwrap_or(&self.rpc))
+            .replace("{userId}", id.unwrap_or(&self.user))
+            .replace("{apiKeyId}", id.unwrap_or(&self.key))
             .replace("{scope}", "SERVER_SCOPE")
             .replace("{ttl}", "0")
     }
@@ -93,7 +118,7 @@ impl World {
     fn good(&self, operation: &Operation) -> Call {
         let mut call = Call {
             path: self.path(&operation.path, None),
-            body: String::new(),
+            ..Call::default()
         };
         match (operation.method.as_str(), operation.path.as_str()) {
             ("POST", "/api/auth/login") => call.body = login(PASSWORD),
@@ -113,6 +138,18 @@ impl World {
             }
             ("POST", "/api/device/credentials") => call.body = self.credentials.to_string(),
             ("POST", "/api/deviceProfile") => call.body = json!({"name": unique()}).to_string(),
+            ("POST", "/api/user") => call.body = user().to_string(),
+            ("POST", "/api/user/{userId}/password") => {
+                call.body = json!({"password": "long-enough"}).to_string();
+            }
+            ("DELETE", "/api/user/{userId}") => {
+                call.path = format!("/api/user/{}", self.new_user());
+            }
+            ("POST", "/api/apiKey") => call.body = json!({"description": "k"}).to_string(),
+            ("DELETE", "/api/apiKey/{apiKeyId}") => {
+                let made = self.new_key();
+                call.path = format!("/api/apiKey/{}", made["id"]["id"].as_str().unwrap());
+            }
             ("POST", path) if path.contains("rpc") => {
                 call.path = call.path.replace(&self.offline.id, &self.online.id);
                 call.body = json!({"method": "m", "params": {}}).to_string();
@@ -152,6 +189,10 @@ impl World {
             ..good.clone()
         };
         match status {
+            403 => Call {
+                forbidden: true,
+                ..good
+            },
             400 if path.contains('{') => Call {
                 path: self.path(path, Some("x")),
                 ..good
@@ -184,6 +225,7 @@ impl World {
             409 if path.contains("rpc") => Call {
                 path: self.path(path, None),
                 body: rpc("m"),
+                forbidden: false,
             },
             409 if path == "/api/device/credentials" => {
                 let mut record = self.credentials.clone();
@@ -214,6 +256,7 @@ impl World {
             504 => Call {
                 path: self.path(path, None),
                 body: rpc("m"),
+                forbidden: false,
             },
             413 => Call {
                 body: format!("\"{}\"", "x".repeat(100_001)),
@@ -238,6 +281,12 @@ impl World {
     }
 
     fn call(&self, operation: &Operation, call: &Call) -> Answer {
+        if call.forbidden {
+            let key = format!("ApiKey {}", self.reader);
+            let headers = [("X-Authorization", key.as_str())];
+            let (method, path) = (&operation.method, &call.path);
+            return self.api.with_headers(method, path, &headers, &call.body);
+        }
         // These two end the session they are called in.
         let session =
             operation.path.ends_with("logout") || operation.path.ends_with("changePassword");
@@ -250,6 +299,10 @@ impl World {
             self.api.call(&operation.method, &call.path, &call.body)
         }
     }
+}
+
+fn user() -> Value {
+    json!({"email": unique(), "authority": "CUSTOMER_USER"})
 }
 
 fn login(password: &str) -> String {
@@ -282,6 +335,9 @@ fn is_page(path: &str) -> bool {
         "/all",
         "/deviceProfiles",
         "/deviceProfileInfos",
+        "/users",
+        "/apiKeys",
+        "/audit/logs",
     ];
     path != "/api/devices"
         && (ends.iter().any(|end| path.ends_with(end)) || path.contains("persistent/device"))
@@ -303,7 +359,7 @@ fn every_route_is_documented_and_every_documented_call_is_a_route() {
         .map(|(method, path)| (method, path.to_owned()))
         .collect();
     assert_eq!(documented, routes);
-    assert!(documented.len() > 40, "{}", documented.len());
+    assert!(documented.len() > 50, "{}", documented.len());
     // Methods beside the documented ones do not exist.
     for (_, path) in &documented {
         for method in ["GET", "POST", "PUT", "DELETE"] {

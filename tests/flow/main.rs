@@ -4,6 +4,7 @@
 mod common;
 
 mod crash;
+mod reset;
 mod retention;
 mod start;
 mod stop;

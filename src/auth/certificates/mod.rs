@@ -57,7 +57,7 @@ impl Auth {
                 break;
             };
             let text = upload::text_of(&der);
-            let found = self.store().credentials_by_lookup(&sha3_hex(&text)).await?;
+            let found = self.held(&sha3_hex(&text)).await?;
             let exactly = |found: &Credentials| {
                 found.kind == CredentialsKind::X509Certificate
                     && found.value.as_deref() == Some(&*text)

@@ -42,6 +42,7 @@ impl Inner {
             credentials_id: None,
             credentials_value: Some(claim.certificate),
             version: None,
+            overlap: Some(std::time::Duration::ZERO),
         };
         let saved = self.update_credentials(order).await?;
         tracing::info!(device = %device.id, "a new certificate of the profile's authority");
@@ -62,7 +63,8 @@ impl Inner {
             credentials_id: None,
             credentials_value: Some(claim.certificate),
         };
-        let device = self.create_device(order, credentials).await?;
+        let (device, batch, _claim) = self.prepare_device(order, credentials).await?;
+        self.store.commit(batch).await?;
         tracing::info!(device = %device.id, "made for a certificate of the profile's authority");
         Ok(self.store.credentials(device.id).await?)
     }

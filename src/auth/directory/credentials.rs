@@ -3,11 +3,12 @@
 use super::orders::{CredentialsOrder, NewCredentials, Saved};
 use super::{DirectoryError, Inner, Result};
 use crate::auth::material::{self, Material};
-use crate::model::credentials::{Credentials, CredentialsKind};
+use crate::model::credentials::{Credentials, CredentialsKind, Former};
 use crate::model::ids::{CredentialsId, DeviceId};
 use crate::model::reject::Reason;
 use crate::model::Millis;
 use crate::store::{Batch, Change};
+use std::time::Duration;
 
 impl Inner {
     /// The record of a device that is being made. Commits nothing.
@@ -19,8 +20,10 @@ impl Inner {
     ) -> Result<Credentials> {
         let token = Some(CredentialsKind::AccessToken);
         let material = match wanted {
-            NewCredentials::Generated => material::check(token, Some(&material::new_token()), None),
-            NewCredentials::AccessToken(text) => material::check(token, Some(&text), None),
+            NewCredentials::Generated => {
+                material::check(token, Some(&material::new_token()), None, None)
+            }
+            NewCredentials::AccessToken(text) => material::check(token, Some(&text), None, None),
             NewCredentials::Given {
                 kind,
                 credentials_id,
@@ -29,6 +32,7 @@ impl Inner {
                 kind,
                 credentials_id.as_deref(),
                 credentials_value.as_deref(),
+                None,
             ),
         }?;
         self.unregistered(&material, device).await?;
@@ -52,7 +56,12 @@ impl Inner {
             order.kind,
             order.credentials_id.as_deref(),
             order.credentials_value.as_deref(),
+            Some(&present),
         )?;
+        let overlap = order.overlap.unwrap_or(self.overlap);
+        if overlap > self.longest_overlap {
+            return Err(DirectoryError::OverlapTooLong(self.longest_overlap));
+        }
         if is_same(&present, &material) {
             return Ok(Saved {
                 record: present,
@@ -61,13 +70,14 @@ impl Inner {
         }
         self.unregistered(&material, order.device).await?;
         let version = present.version + 1;
-        let changed = record(
+        let mut changed = record(
             present.id,
             present.device,
             present.created,
             material,
             version,
         );
+        changed.former = former(present, self.now(), overlap);
         let change = Change::CredentialsPut(changed.clone());
         let batch = Batch::of_device(changed.device, vec![change]);
         self.store.commit(batch).await?;
@@ -79,11 +89,28 @@ impl Inner {
 
     /// Error: `CredentialsTaken` when another device is looked up by the same text.
     async fn unregistered(&self, material: &Material, device: DeviceId) -> Result<()> {
-        match self.store.credentials_by_lookup(&material.lookup).await? {
-            Some(holder) if holder.device != device => Err(DirectoryError::CredentialsTaken),
+        let lookup = &material.lookup;
+        // Before the store: what is no longer reserved is stored by now.
+        self.not_reserved(lookup)?;
+        match self.store.credentials_by_lookup(lookup).await? {
+            Some(holder) if holder.device != device => {
+                let held = holder.accepted(lookup, self.now());
+                held.map_or(Ok(()), |_| Err(DirectoryError::CredentialsTaken))
+            }
             _ => Ok(()),
         }
     }
+}
+
+/// What was rotated away, for as long as it is still accepted.
+fn former(present: Credentials, now: Millis, overlap: Duration) -> Option<Former> {
+    let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
+    (overlap > 0).then(|| Former {
+        kind: present.kind,
+        lookup: present.lookup,
+        value: present.value,
+        until: now.saturating_add(overlap),
+    })
 }
 
 fn is_same(present: &Credentials, material: &Material) -> bool {
@@ -107,5 +134,6 @@ fn record(
         lookup: material.lookup,
         value: material.value,
         version,
+        former: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Making and changing devices (contract/admin-rest.md 4). Runs under the directory's lock.
 
 use super::orders::{DeviceOrder, NewCredentials, Saved};
+use super::reserved::Claim;
 use super::{names, DirectoryError, Inner, Result};
 use crate::model::attributes::Scope;
 use crate::model::device::Device;
@@ -14,11 +15,12 @@ use serde_json::value::RawValue;
 const LARGEST_INFO: usize = 64 * 1024;
 
 impl Inner {
-    pub(super) async fn create_device(
+    /// A new device, what its commit holds, and what is reserved until that is done.
+    pub(super) async fn prepare_device(
         &self,
         order: DeviceOrder,
         credentials: NewCredentials,
-    ) -> Result<Device> {
+    ) -> Result<(Device, Batch, Claim)> {
         let (label, additional_info) = parts(&order)?;
         let name = self
             .free_name(&order.name, &order.on_conflict, None)
@@ -44,13 +46,13 @@ impl Inner {
             at: now,
             entries: vec![(Key::const_new("active"), Value::Bool(false))],
         };
+        let claim = self.claim(&device.name, &credentials.lookup, device.profile);
         let changes = vec![
             Change::DevicePut(device.clone()),
             Change::CredentialsPut(credentials),
             inactive,
         ];
-        self.store.commit(Batch::of_device(id, changes)).await?;
-        Ok(device)
+        Ok((device, Batch::of_device(id, changes), claim))
     }
 
     pub(super) async fn update_device(

@@ -6,6 +6,7 @@ use crate::auth::certificates::upload;
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::store::StoreError;
 use std::fmt;
+use std::time::Duration;
 
 /// `Display` gives the REST's `message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub enum DirectoryError {
     /// No such record, or it belongs to another device.
     CredentialsUnknown,
     MqttBasicMalformed,
+    /// The mask that stands for a password where there is none to keep.
+    MqttBasicMasked,
+    /// The longest there can be.
+    OverlapTooLong(Duration),
     MqttBasicEmpty,
     MqttBasicPasswordWithoutUser,
     /// A profile's authority or pattern does not fit.
@@ -77,6 +82,9 @@ impl fmt::Display for DirectoryError {
             Store(error) => return error.fmt(f),
             Certificate(fault) => return fault.fmt(f),
             Chain(fault) => return fault.fmt(f),
+            OverlapTooLong(most) => {
+                return write!(f, "The overlap can be {} seconds at most", most.as_secs());
+            }
             ProfileInUse(devices) => {
                 return write!(
                     f,
@@ -104,6 +112,9 @@ impl fmt::Display for DirectoryError {
             CredentialsTaken => "Specified credentials are already registered!",
             CredentialsUnknown => "Unable to update non-existent device credentials!",
             MqttBasicMalformed => "Invalid credentials body for simple mqtt credentials!",
+            MqttBasicMasked => {
+                "The password is the mask of a stored one, and none is stored: give the password itself"
+            }
             MqttBasicEmpty => "Both mqtt client id and user name are empty!",
             MqttBasicPasswordWithoutUser => "Password cannot be specified along with client id",
             VersionConflict => "It was changed by somebody else meanwhile: read it again",

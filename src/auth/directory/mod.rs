@@ -2,7 +2,8 @@
 //! (contract/admin-rest.md 4, contract/provisioning.md 1 and 2).
 //!
 //! Uniqueness (names, look-up texts) is checked before the commit, so all changes go one after the
-//! other through one lock. A change that has begun is finished even when its caller goes away.
+//! other through one lock. New devices only reserve what they will hold under it, and are committed
+//! together. A change that has begun is finished even when its caller goes away.
 
 mod certified;
 mod credentials;
@@ -11,6 +12,7 @@ pub mod error;
 mod names;
 pub mod orders;
 mod profiles;
+mod reserved;
 
 pub(super) use certified::Claim;
 pub use error::{DirectoryError, ErrorKind};
@@ -20,7 +22,7 @@ pub use orders::{
 };
 
 use super::detached::detached;
-use super::Clock;
+use super::{Clock, Config};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{DeviceId, ProfileId};
@@ -28,6 +30,7 @@ use crate::model::Millis;
 use crate::store::SharedStore;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 type Result<T> = std::result::Result<T, DirectoryError>;
@@ -40,6 +43,10 @@ struct Inner {
     store: SharedStore,
     clock: Clock,
     changes: Arc<Mutex<()>>,
+    reserved: Arc<reserved::Reserved>,
+    /// Of rotated credentials: unless the order says, and at most.
+    overlap: Duration,
+    longest_overlap: Duration,
 }
 
 /// Nobody else changes the directory while this lives.
@@ -54,11 +61,14 @@ impl Inner {
 }
 
 impl Directory {
-    pub(super) fn new(store: SharedStore, clock: Clock) -> Self {
+    pub(super) fn new(config: &Config, store: SharedStore, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             store,
             clock,
             changes: Arc::default(),
+            reserved: Arc::default(),
+            overlap: config.rotation_overlap.0,
+            longest_overlap: config.max_rotation_overlap.0,
         }))
     }
 
@@ -89,8 +99,17 @@ impl Directory {
         order: DeviceOrder,
         credentials: NewCredentials,
     ) -> Result<Device> {
-        self.alone(|inner| async move { inner.create_device(order, credentials).await })
-            .await
+        let inner = self.0.clone();
+        detached(async move {
+            let (device, batch, _claim) = {
+                let _one_at_a_time = inner.changes.lock().await;
+                inner.prepare_device(order, credentials).await?
+            };
+            // Many wait here at the same time, and share the disk's turns.
+            inner.store.commit(batch).await?;
+            Ok(device)
+        })
+        .await
     }
 
     /// Replaces name, label, additional information; profile and `disabled` when the order names

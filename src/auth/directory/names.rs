@@ -62,6 +62,10 @@ impl Inner {
     }
 
     async fn is_free(&self, name: &str, device: Option<DeviceId>) -> Result<bool> {
+        // Before the store: what is no longer reserved is stored by now.
+        if self.reserved.has_name(name) {
+            return Ok(false);
+        }
         let holder = self.store.device_by_name(name).await?;
         Ok(holder.is_none_or(|holder| Some(holder.id) == device))
     }

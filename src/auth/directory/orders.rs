@@ -5,6 +5,7 @@ use crate::model::device::{ChainOptions, ProfileOptions};
 use crate::model::ids::{CredentialsId, DeviceId, ProfileId};
 use crate::model::reject::Reason;
 use std::fmt;
+use std::time::Duration;
 
 /// A device as it shall be (contract/admin-rest.md 4).
 #[derive(Clone, Debug, Default)]
@@ -88,6 +89,8 @@ pub struct CredentialsOrder {
     /// MQTT_BASIC: JSON text `{"clientId","userName","password"}`; X509_CERTIFICATE: PEM or Base64.
     pub credentials_value: Option<String>,
     pub version: Option<u64>,
+    /// How long the present ones are still accepted; `None` = `admin.rotation_overlap`.
+    pub overlap: Option<Duration>,
 }
 
 impl fmt::Debug for CredentialsOrder {

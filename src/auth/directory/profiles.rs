@@ -104,6 +104,7 @@ impl Inner {
         if found.ok_or(DirectoryError::ProfileNotFound(id))?.default {
             return Err(DirectoryError::ProfileIsDefault);
         }
+        let being_made = self.reserved.of_profile(id);
         let one = PageRequest {
             size: 1,
             page: 0,
@@ -111,9 +112,9 @@ impl Inner {
             sort: SortBy::CreatedTime,
             descending: false,
         };
-        match self.store.devices(&one, Some(id)).await?.total {
+        match self.store.devices(&one, Some(id)).await?.total as u64 + being_made {
             0 => {}
-            devices => return Err(DirectoryError::ProfileInUse(devices as u64)),
+            devices => return Err(DirectoryError::ProfileInUse(devices)),
         }
         let batch = Batch::of_system(vec![Change::ProfileDelete(id)]);
         self.store.commit(batch).await?;
@@ -151,6 +152,7 @@ impl Inner {
             version: 0,
             retention: None,
             chain: None,
+            rates: Default::default(),
         }
     }
 }

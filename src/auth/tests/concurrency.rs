@@ -97,9 +97,9 @@ async fn a_caller_that_goes_away_does_not_open_the_door_to_a_second_of_the_name(
                 .await
         }
     });
-    tokio::task::yield_now().await;
-    drop(gate);
     assert_eq!(second.await.unwrap().err(), Some(DirectoryError::NameTaken));
+    drop(gate);
+    until(|| house.store.waiting_commits() == 0).await;
     assert!(house.store.device_by_name("same").await.unwrap().is_some());
 }
 
@@ -191,4 +191,83 @@ async fn default_profiles_chosen_at_once_leave_one_default() {
     assert!(results.into_iter().all(|result| result.is_ok()));
     let profiles = directory.profiles().await.unwrap();
     assert_eq!(profiles.iter().filter(|profile| profile.default).count(), 1);
+}
+
+#[tokio::test]
+async fn many_devices_are_made_at_once_and_share_the_disks_turns() {
+    let house = house().await;
+    let gate = house.store.gate();
+    let create = |n: u32| {
+        let directory = house.auth.directory().clone();
+        tokio::spawn(async move {
+            let token = NewCredentials::AccessToken(format!("token {n}"));
+            directory
+                .create_device(named(&format!("d{n}")), token)
+                .await
+        })
+    };
+    let all: Vec<_> = (0..50).map(create).collect();
+    until(|| house.store.waiting_commits() == 50).await;
+    let profile = house.auth.directory().default_profile().await.unwrap();
+    let order = crate::auth::directory::ProfileOrder {
+        name: "other".into(),
+        ..Default::default()
+    };
+    let directory = house.auth.directory().clone();
+    let other = tokio::spawn(async move { directory.save_profile(None, order).await });
+    drop(gate);
+    for made in all {
+        assert_eq!(made.await.unwrap().unwrap().profile, profile.id);
+    }
+    let other = other.await.unwrap().unwrap();
+    let directory = house.auth.directory();
+    directory.set_default_profile(other.id).await.unwrap();
+    let in_use = directory.delete_profile(profile.id).await;
+    assert_eq!(in_use.err(), Some(DirectoryError::ProfileInUse(50)));
+}
+
+#[tokio::test]
+async fn what_a_device_that_is_being_made_holds_is_taken_and_free_again_when_it_is_not_made() {
+    let house = house().await;
+    let other = house.device("other", "other").await;
+    let profile = house.auth.directory().save_profile(
+        None,
+        crate::auth::directory::ProfileOrder {
+            name: "kind".into(),
+            ..Default::default()
+        },
+    );
+    let profile = profile.await.unwrap();
+    let gate = house.store.gate();
+    let directory = house.auth.directory().clone();
+    let making = tokio::spawn(async move {
+        let token = NewCredentials::AccessToken("held".into());
+        directory.create_device(typed("held", "kind"), token).await
+    });
+    until(|| house.store.waiting_commits() == 1).await;
+    let directory = house.auth.directory();
+    let renamed = directory.update_device(other.id, named("held")).await;
+    assert_eq!(renamed.err(), Some(DirectoryError::NameTaken));
+    let rotated = directory
+        .update_credentials(token_order(other.id, "held"))
+        .await;
+    assert_eq!(rotated.err(), Some(DirectoryError::CredentialsTaken));
+    let deleted = directory.delete_profile(profile.id).await;
+    assert_eq!(deleted.err(), Some(DirectoryError::ProfileInUse(1)));
+    house.store.fail_commits(Some(StoreError::Full));
+    drop(gate);
+    assert_eq!(
+        making.await.unwrap().err(),
+        Some(DirectoryError::Store(StoreError::Full))
+    );
+    house.store.fail_commits(None);
+    directory
+        .update_device(other.id, named("held"))
+        .await
+        .unwrap();
+    directory
+        .update_credentials(token_order(other.id, "held"))
+        .await
+        .unwrap();
+    directory.delete_profile(profile.id).await.unwrap();
 }

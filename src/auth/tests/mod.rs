@@ -1,5 +1,7 @@
 //! The whole room over the memory engine.
 
+mod access;
+mod audit;
 mod concurrency;
 mod credentials;
 mod devices;
@@ -7,10 +9,12 @@ mod first_start;
 mod identify;
 mod operators;
 mod profiles;
+mod rotation;
 
 use super::*;
 use crate::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials, ProfileChoice};
 use crate::model::credentials::CredentialsKind;
+use crate::model::rates::Rates;
 use crate::model::units::Period;
 use crate::model::Millis;
 use crate::store::memory::MemoryStore;
@@ -37,6 +41,14 @@ fn config(password: &str) -> Config {
         login_attempts: 3,
         login_window: Period(Duration::from_secs(60)),
         login_subjects: 1000,
+        login_delay: Period(Duration::from_millis(1)),
+        max_operators: 5,
+        max_api_keys: 3,
+        audit_age: Period(Duration::from_secs(30 * 86_400)),
+        audit_rows: 32,
+        audit_strangers: Rates::parse("3:1m").unwrap(),
+        rotation_overlap: Period(Duration::ZERO),
+        max_rotation_overlap: Period(Duration::from_secs(86_400)),
     }
 }
 
@@ -131,6 +143,7 @@ fn token_order(device: DeviceId, token: &str) -> CredentialsOrder {
         credentials_id: Some(token.into()),
         credentials_value: None,
         version: None,
+        overlap: None,
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("store.retention_slice", config.store.retention_slice),
         ("admin.login_attempts", admin.login_attempts as usize),
         ("admin.login_subjects", admin.login_subjects),
+        ("admin.max_operators", admin.max_operators),
+        ("admin.audit_rows", admin.audit_rows),
         ("registry.queued_calls", registry.queued_calls),
         (
             "registry.event_listener_queue",
@@ -101,6 +103,7 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
         ("admin.token_life", admin.token_life),
         ("admin.refresh_life", admin.refresh_life),
         ("admin.login_window", admin.login_window),
+        ("admin.audit_age", admin.audit_age),
         ("registry.call_timeout", registry.call_timeout),
         ("registry.takeover_timeout", registry.takeover_timeout),
         ("registry.stop_timeout", registry.stop_timeout),
@@ -122,6 +125,8 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
             ("store.retention", config.store.retention),
             ("http.tls.expiry_warning", http.tls.expiry_warning),
             ("mqtt.tls.expiry_warning", mqtt.tls.expiry_warning),
+            ("admin.login_delay", admin.login_delay),
+            ("admin.max_rotation_overlap", admin.max_rotation_overlap),
         ]
         .map(|(key, period)| Rule {
             key,

@@ -68,6 +68,7 @@ impl Identify for Doorman {
             profile: profile(),
             device,
             credentials_version: 1,
+            until: None,
         })
     }
 
@@ -93,6 +94,7 @@ fn profile() -> Profile {
         version: 1,
         retention: None,
         chain: None,
+        rates: Default::default(),
     }
 }
 

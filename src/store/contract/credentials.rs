@@ -14,6 +14,7 @@ pub(super) fn token(device: DeviceId, lookup: &str) -> Credentials {
         lookup: lookup.to_owned(),
         value: None,
         version: 1,
+        former: None,
     }
 }
 

@@ -378,6 +378,7 @@ pub(crate) fn profile(id: ProfileId, name: &str) -> Profile {
         version: 1,
         retention: None,
         chain: None,
+        rates: Default::default(),
     }
 }
 

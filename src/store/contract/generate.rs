@@ -2,13 +2,15 @@
 //!
 //! Names, look-ups and RPC ids belong to one device each: keeping them unique is the caller's duty.
 
+use super::access::{api_key, audit_row};
 use super::credentials::token;
 use super::devices::profile;
 use super::named;
 use super::rpc::{record, STATES};
 use crate::model::attributes::Scope;
+use crate::model::credentials::Former;
 use crate::model::ids::{CredentialsId, DeviceId, Epoch, OperatorId, Origin, ProfileId, RpcId};
-use crate::model::operator::{Operator, RevokedSession};
+use crate::model::operator::{Operator, RevokedSession, Role};
 use crate::model::session::{StoredSession, Subscriptions};
 use crate::model::telemetry::Row;
 use crate::model::value::{Key, Value};
@@ -203,6 +205,12 @@ fn device_and_credentials(n: u128) -> impl Strategy<Value = Change> {
         3 => (slot(), slot()).prop_map(move |(slot, lookup)| {
             let mut record = token(device(n), &name_of(n, lookup));
             record.id = CredentialsId(slot_id(n, slot));
+            record.former = (slot != lookup).then(|| Former {
+                kind: record.kind,
+                lookup: name_of(n, slot),
+                value: None,
+                until: 1,
+            });
             Change::CredentialsPut(record)
         }),
         1 => Just(Change::DeviceDelete(device(n))),
@@ -257,12 +265,24 @@ fn system_batch() -> impl Strategy<Value = Batch> {
         }),
         (0..SLOTS).prop_map(|slot| Change::ProfileDelete(ProfileId(slot_id(9, slot)))),
         (0..9i64).prop_map(|before| Change::RevocationsExpire { before }),
+        (0..SLOTS).prop_map(|slot| Change::OperatorDelete(OperatorId(slot_id(9, slot)))),
+        (0..SLOTS, 1..4u8)
+            .prop_map(|(slot, n)| Change::ApiKeyPut(api_key(OperatorId(slot_id(9, slot)), n))),
+        (1..4u8).prop_map(|n| Change::ApiKeyDelete(api_key(OperatorId(Uuid::nil()), n).id)),
+        (0..9i64, 0..3u128).prop_map(|(at, n)| Change::AuditPut(audit_row(at, n))),
+        (0..9i64, 0..3u128).prop_map(|(at, n)| Change::AuditExpire {
+            upto: audit_row(at, n).place(),
+        }),
         (0..SLOTS, 0..SLOTS).prop_map(|(slot, name)| Change::OperatorPut(Operator {
             id: OperatorId(slot_id(9, slot)),
             created: 1,
             username: name_of(slot, name),
             password_hash: String::new(),
             tokens_valid_from: 0,
+            role: Role::Administrator,
+            disabled: false,
+            first_name: None,
+            last_name: None,
         })),
         (key(), any::<Vec<u8>>()).prop_map(|(name, value)| Change::SystemPut {
             name: name.into(),

@@ -220,4 +220,12 @@ async fn compare_lists(engine: &dyn Store, oracle: &dyn Store) {
     left.sort_by_key(|operator| operator.id);
     right.sort_by_key(|operator| operator.id);
     assert_eq!(left, right);
+    let mut left = engine.api_keys().await.unwrap();
+    let mut right = oracle.api_keys().await.unwrap();
+    left.sort_by_key(|key| key.id);
+    right.sort_by_key(|key| key.id);
+    assert_eq!(left, right);
+    let left = engine.audit(2..7, 1, 5).await.unwrap();
+    let right = oracle.audit(2..7, 1, 5).await.unwrap();
+    assert_eq!((left.rows, left.total), (right.rows, right.total));
 }

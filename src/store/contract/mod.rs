@@ -3,6 +3,7 @@
 //! An engine gives a [`Harness`] and says `contract_suite!(ItsHarness);` in a test module. A
 //! sentence that is missing in the list of that macro is dead code, which clippy refuses.
 
+pub(crate) mod access;
 pub(crate) mod aggregation;
 pub(crate) mod attributes;
 pub(crate) mod credentials;
@@ -285,6 +286,14 @@ macro_rules! contract_suite {
                 of_equal_origins_the_later_applied_wins,
                 a_higher_epoch_beats_any_sequence,
                 the_origin_of_a_point_outlives_a_restart,
+            ],
+            access: [
+                an_operator_keeps_its_role_and_a_deleted_one_is_gone_with_its_keys,
+                api_keys_are_kept_replaced_and_deleted,
+                audit_rows_are_read_newest_first_and_forgotten_up_to_a_place,
+                rotated_credentials_are_found_by_both_look_ups_until_the_next_ones,
+                a_former_look_up_that_another_device_has_taken_stays_with_it,
+                records_of_older_forms_are_read_as_they_were_meant,
             ],
             platform: [
                 a_new_store_knows_nothing,

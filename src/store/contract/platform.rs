@@ -3,7 +3,7 @@
 use super::devices::page;
 use super::{both_lives, Bench};
 use crate::model::ids::{DeviceId, OperatorId};
-use crate::model::operator::{Operator, RevokedSession};
+use crate::model::operator::{Operator, RevokedSession, Role};
 use crate::model::session::{StoredSession, Subscriptions};
 use crate::store::Change;
 
@@ -88,6 +88,10 @@ fn operator(username: &str) -> Operator {
         username: username.to_owned(),
         password_hash: "$argon2id$".into(),
         tokens_valid_from: 0,
+        role: Role::Administrator,
+        disabled: false,
+        first_name: None,
+        last_name: None,
     }
 }
 

@@ -3,10 +3,11 @@
 use super::pages::Pages;
 use super::MemoryStore;
 use crate::model::attributes::{Attribute, AttributeChanges, Revision, Scope};
+use crate::model::audit::AuditRow;
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{CredentialsId, DeviceId, OperatorId, ProfileId, RpcId};
-use crate::model::operator::{Operator, RevokedSession};
+use crate::model::operator::{ApiKey, Operator, RevokedSession};
 use crate::model::query::{Aggregation, HistoryQuery, Page, PageRequest};
 use crate::model::rpc::{RpcRecord, RpcState};
 use crate::model::session::StoredSession;
@@ -296,6 +297,26 @@ impl OperatorStore for MemoryStore {
                 until: *until,
             };
             standing.map(record).collect()
+        })
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKey>> {
+        self.read(|tables| tables.api_keys.values().cloned().collect())
+    }
+
+    async fn audit(
+        &self,
+        range: Range<Millis>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Page<AuditRow>> {
+        self.read(|tables| {
+            let inside = |row: &&AuditRow| range.contains(&row.at);
+            let rows = tables.audit.values().rev().filter(inside);
+            Page {
+                total: rows.clone().count(),
+                rows: rows.skip(skip).take(limit).cloned().collect(),
+            }
         })
     }
 }

@@ -3,10 +3,11 @@
 use super::attributes::ScopeState;
 use super::series::Series;
 use crate::model::attributes::{Revision, Scope};
+use crate::model::audit::AuditRow;
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
-use crate::model::ids::{CredentialsId, DeviceId, OperatorId, ProfileId, RpcId};
-use crate::model::operator::Operator;
+use crate::model::ids::{ApiKeyId, AuditId, CredentialsId, DeviceId, OperatorId, ProfileId, RpcId};
+use crate::model::operator::{ApiKey, Operator};
 use crate::model::rpc::RpcRecord;
 use crate::model::session::StoredSession;
 use crate::model::Millis;
@@ -30,6 +31,8 @@ pub struct Tables {
     pub operators: BTreeMap<OperatorId, Operator>,
     pub system: BTreeMap<String, Vec<u8>>,
     pub revoked: BTreeMap<String, Millis>,
+    pub api_keys: BTreeMap<ApiKeyId, ApiKey>,
+    pub audit: BTreeMap<(Millis, AuditId), AuditRow>,
 }
 
 impl Tables {
@@ -74,6 +77,7 @@ impl Tables {
             }
             Change::DevicePut(device) => self.put_device(device),
             Change::DeviceDelete(device) => self.delete_device(*device),
+            Change::CredentialsPutV1(old) => self.put_credentials(&old.clone().into()),
             Change::CredentialsPut(credentials) => self.put_credentials(credentials),
             Change::ProfilePutV1(old) => {
                 self.profiles.insert(old.id, old.clone().into());
@@ -108,8 +112,27 @@ impl Tables {
             Change::SessionDelete(device) => {
                 self.sessions.remove(device);
             }
+            Change::OperatorPutV1(old) => {
+                self.operators.insert(old.id, old.clone().into());
+            }
             Change::OperatorPut(operator) => {
                 self.operators.insert(operator.id, operator.clone());
+            }
+            Change::OperatorDelete(id) => {
+                self.operators.remove(id);
+                self.api_keys.retain(|_, key| key.owner != *id);
+            }
+            Change::ApiKeyPut(key) => {
+                self.api_keys.insert(key.id, key.clone());
+            }
+            Change::ApiKeyDelete(id) => {
+                self.api_keys.remove(id);
+            }
+            Change::AuditPut(row) => {
+                self.audit.insert(row.place(), row.clone());
+            }
+            Change::AuditExpire { upto } => {
+                self.audit.retain(|place, _| place > upto);
             }
             Change::SystemPut { name, value } => {
                 self.system.insert(name.clone(), value.clone());
@@ -142,6 +165,9 @@ impl Tables {
         let device = credentials.device;
         self.remove_credentials(device);
         self.credentials_ids.insert(credentials.id, device);
+        if let Some(former) = &credentials.former {
+            self.lookups.insert(former.lookup.clone(), device);
+        }
         self.lookups.insert(credentials.lookup.clone(), device);
         self.credentials.insert(device, credentials.clone());
     }
@@ -150,6 +176,9 @@ impl Tables {
         if let Some(old) = self.credentials.remove(&device) {
             free(&mut self.credentials_ids, &old.id, device);
             free(&mut self.lookups, &old.lookup, device);
+            if let Some(former) = &old.former {
+                free(&mut self.lookups, &former.lookup, device);
+            }
         }
     }
 

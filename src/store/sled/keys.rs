@@ -28,6 +28,8 @@
 //!    0  'O'  operator 16                                      -> Operator
 //!    0  'S'  name                                             -> secret or setting of the node
 //!    0  'R'  token session                                    -> RevokedSession
+//!    0  'K'  API key 16                                       -> ApiKey
+//!    0  'A'  time 8 | row 16                                  -> AuditRow
 //!  0x80: indexes over all partitions, derived from the tables above.
 //!    80 'n'  name                                             -> device
 //!    80 'o'  created 8 | device 16                            -> profile (devices by age)
@@ -46,7 +48,7 @@
 
 use crate::model::attributes::{Revision, Scope};
 use crate::model::ids::{
-    CredentialsId, DeviceId, OperatorId, Partition, ProfileId, RpcId, PARTITIONS,
+    ApiKeyId, AuditId, CredentialsId, DeviceId, OperatorId, Partition, ProfileId, RpcId, PARTITIONS,
 };
 use crate::model::rpc::RpcRecord;
 use crate::model::Millis;
@@ -256,6 +258,28 @@ pub fn revoked(session: &str) -> KeyBytes {
 
 pub fn all_revoked() -> KeyBytes {
     of_system(b'R', &[])
+}
+
+pub fn api_key(id: ApiKeyId) -> KeyBytes {
+    of_system(b'K', id.0.as_bytes())
+}
+
+pub fn api_keys() -> KeyBytes {
+    of_system(b'K', &[])
+}
+
+pub fn audit(place: (Millis, AuditId)) -> KeyBytes {
+    let (at, id) = place;
+    of_system(b'A', &join(&[&time(at), id.0.as_bytes()]))
+}
+
+pub fn all_audit() -> KeyBytes {
+    of_system(b'A', &[])
+}
+
+/// Where the rows of this time and later ones begin.
+pub fn audit_from(at: Millis) -> KeyBytes {
+    of_system(b'A', &time(at))
 }
 
 pub fn device_by_name(name: &str) -> KeyBytes {

@@ -39,8 +39,11 @@ pub fn put_credentials(tx: &mut Tx<'_>, credentials: &Credentials) -> Result<(),
     let device = credentials.device;
     remove_credentials(tx, device)?;
     tx.put_record(keys::credentials_id(credentials.id), &device)?;
+    if let Some(former) = &credentials.former {
+        tx.put_record(keys::lookup(&former.lookup), &device)?;
+    }
     tx.put_record(keys::lookup(&credentials.lookup), &device)?;
-    tx.put_record(keys::credentials(device), credentials)
+    tx.put_form(keys::credentials(device), credentials)
 }
 
 fn remove_from_indexes(tx: &mut Tx<'_>, id: DeviceId) -> Result<(), StoreError> {
@@ -67,9 +70,12 @@ fn count(tx: &mut Tx<'_>, key: Vec<u8>, change: i64) -> Result<(), StoreError> {
 
 fn remove_credentials(tx: &mut Tx<'_>, device: DeviceId) -> Result<(), StoreError> {
     let key = keys::credentials(device);
-    if let Some(old) = tx.record::<Credentials>("credentials", &key)? {
+    if let Some(old) = tx.form::<Credentials>(&key)? {
         free(tx, keys::credentials_id(old.id), device)?;
         free(tx, keys::lookup(&old.lookup), device)?;
+        if let Some(former) = &old.former {
+            free(tx, keys::lookup(&former.lookup), device)?;
+        }
         tx.remove(key);
     }
     Ok(())

@@ -3,15 +3,16 @@
 
 mod attributes;
 mod devices;
-pub mod profiles;
+pub mod forms;
+mod operators;
 mod rpcs;
 
 pub use attributes::{ScopeState, StoredAttribute};
 
 use super::keys;
 use super::tx::Tx;
-use crate::model::operator::RevokedSession;
-use crate::model::Millis;
+use crate::model::device::Profile;
+use crate::model::operator::Operator;
 use crate::store::batch::Change;
 use crate::store::error::StoreError;
 
@@ -35,10 +36,11 @@ pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
         } => attributes::delete(tx, *device, *scope, keys),
         Change::DevicePut(device) => devices::put(tx, device),
         Change::DeviceDelete(device) => devices::delete(tx, *device),
+        Change::CredentialsPutV1(old) => devices::put_credentials(tx, &old.clone().into()),
         Change::CredentialsPut(credentials) => devices::put_credentials(tx, credentials),
-        Change::ProfilePutV1(old) => profiles::put(tx, &old.clone().into()),
-        Change::ProfilePutV2(old) => profiles::put(tx, &old.clone().into()),
-        Change::ProfilePut(profile) => profiles::put(tx, profile),
+        Change::ProfilePutV1(old) => put_profile(tx, &old.clone().into()),
+        Change::ProfilePutV2(old) => put_profile(tx, &old.clone().into()),
+        Change::ProfilePut(profile) => put_profile(tx, profile),
         Change::ProfileDelete(profile) => {
             tx.remove(keys::profile(*profile));
             Ok(())
@@ -57,30 +59,26 @@ pub fn entity(tx: &mut Tx<'_>, change: &Change) -> Result<(), StoreError> {
             tx.remove(keys::session(*device));
             Ok(())
         }
-        Change::OperatorPut(operator) => tx.put_record(keys::operator(operator.id), operator),
-        Change::SystemPut { name, value } => tx.put_record(keys::system(name), value),
-        Change::SessionRevoked(revoked) => revoke(tx, revoked),
-        Change::RevocationsExpire { before } => forget_revocations(tx, *before),
-    }
-}
-
-/// The later `until` stands.
-fn revoke(tx: &mut Tx<'_>, revoked: &RevokedSession) -> Result<(), StoreError> {
-    let key = keys::revoked(&revoked.session);
-    let held: Option<RevokedSession> = tx.record("revoked", &key)?;
-    if held.is_some_and(|held| held.until >= revoked.until) {
-        return Ok(());
-    }
-    tx.put_record(key, revoked)
-}
-
-/// A damaged one stays, to be reported when it is read.
-fn forget_revocations(tx: &mut Tx<'_>, before: Millis) -> Result<(), StoreError> {
-    for key in tx.keys(&keys::all_revoked())? {
-        let held: Option<RevokedSession> = tx.record("revoked", &key)?;
-        if held.is_some_and(|held| held.until < before) {
-            tx.remove(key);
+        Change::OperatorPutV1(old) => put_operator(tx, &old.clone().into()),
+        Change::OperatorPut(operator) => put_operator(tx, operator),
+        Change::OperatorDelete(id) => operators::delete(tx, *id),
+        Change::ApiKeyPut(key) => tx.put_record(keys::api_key(key.id), key),
+        Change::ApiKeyDelete(id) => {
+            tx.remove(keys::api_key(*id));
+            Ok(())
         }
+        Change::AuditPut(row) => operators::put_audit(tx, row),
+        Change::AuditExpire { upto } => operators::expire_audit(tx, *upto),
+        Change::SystemPut { name, value } => tx.put_record(keys::system(name), value),
+        Change::SessionRevoked(revoked) => operators::revoke(tx, revoked),
+        Change::RevocationsExpire { before } => operators::forget_revocations(tx, *before),
     }
-    Ok(())
+}
+
+fn put_profile(tx: &mut Tx<'_>, profile: &Profile) -> Result<(), StoreError> {
+    tx.put_form(keys::profile(profile.id), profile)
+}
+
+fn put_operator(tx: &mut Tx<'_>, operator: &Operator) -> Result<(), StoreError> {
+    tx.put_form(keys::operator(operator.id), operator)
 }

@@ -3,7 +3,7 @@
 //!
 //! A walk over many devices takes a good part of a second, so it runs aside.
 
-use super::super::apply::profiles;
+use super::super::apply::forms::Form;
 use super::super::engine::Engine;
 use super::super::{keys, record, table::failed, SledStore};
 use crate::model::device::{Device, Profile};
@@ -133,7 +133,7 @@ fn by_walk(
 fn types(engine: &Engine) -> Result<BTreeMap<ProfileId, String>> {
     let rows = engine.table.scan(&keys::profiles());
     rows.map(|row| {
-        let profile: Profile = profiles::decode(&row?.1)?;
+        let profile: Profile = Profile::decode(&row?.1)?;
         Ok((profile.id, profile.name))
     })
     .collect()

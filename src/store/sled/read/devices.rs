@@ -1,6 +1,6 @@
 //! Devices, credentials, profiles, one by one; lists stand in `device_lists`.
 
-use super::super::apply::profiles;
+use super::super::apply::forms::Form;
 use super::super::{keys, record, SledStore};
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
@@ -42,7 +42,7 @@ impl DeviceStore for SledStore {
     }
 
     async fn credentials(&self, device: DeviceId) -> Result<Option<Credentials>> {
-        self.read("credentials", &keys::credentials(device))
+        self.read_form(&keys::credentials(device))
     }
 
     async fn credentials_by_id(&self, id: CredentialsId) -> Result<Option<Credentials>> {
@@ -60,13 +60,12 @@ impl DeviceStore for SledStore {
     }
 
     async fn profile(&self, id: ProfileId) -> Result<Option<Profile>> {
-        let value = self.engine().table.get(&keys::profile(id))?;
-        value.map(|value| profiles::decode(&value)).transpose()
+        self.read_form(&keys::profile(id))
     }
 
     async fn profiles(&self) -> Result<Vec<Profile>> {
         let rows = self.engine().table.scan(&keys::profiles());
-        rows.map(|row| profiles::decode(&row?.1)).collect()
+        rows.map(|row| Profile::decode(&row?.1)).collect()
     }
 }
 
@@ -79,6 +78,12 @@ impl SledStore {
     ) -> Result<Option<T>> {
         let value = self.engine().table.get(key)?;
         value.map(|value| record::decode(table, &value)).transpose()
+    }
+
+    /// One record that has older forms, decoded.
+    pub(in crate::store::sled) fn read_form<T: Form>(&self, key: &[u8]) -> Result<Option<T>> {
+        let value = self.engine().table.get(key)?;
+        value.map(|value| T::decode(&value)).transpose()
     }
 
     /// All records with this prefix, decoded.

@@ -58,6 +58,7 @@ fn profile() -> Profile {
         version: 1,
         retention: None,
         chain: None,
+        rates: Default::default(),
     }
 }
 
@@ -70,6 +71,7 @@ fn credentials() -> Credentials {
         lookup: "token of the fixture".into(),
         value: None,
         version: 1,
+        former: None,
     }
 }
 
