@@ -210,6 +210,8 @@ fn settings_that_would_refuse_everything_or_break_the_start_are_refused_with_the
         ("http.keep_alive", "\"200000d\""),
         ("http.max_poll", "\"1s\""),
         ("http.body_memory", "\"1MiB\""),
+        ("http.body_wait", "\"0s\""),
+        ("registry.in_flight", "\"1KiB\""),
         ("http.workers", "100000"),
         ("mqtt.workers", "100000"),
         ("registry.arbiters", "1000000"),

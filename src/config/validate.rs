@@ -161,6 +161,11 @@ fn limits(config: &Config) -> Vec<Rule> {
             why: "must be at least http.max_body, or the largest body could never be taken",
         },
         Rule {
+            key: "registry.in_flight",
+            holds: config.registry.in_flight.0 >= 1 << 20,
+            why: "must be at least 1MiB",
+        },
+        Rule {
             key: "http.max_poll",
             holds: config.http.max_poll >= config.http.default_poll,
             why: "must be at least http.default_poll",

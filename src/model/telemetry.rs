@@ -1,6 +1,6 @@
 //! Telemetry: rows of values under one timestamp.
 
-use super::value::{Key, Value};
+use super::value::{Key, Value, ALLOCATION, ENTRY};
 use super::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,11 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
+    /// Bytes of memory that its rows take, beside texts that are too long to stand in them.
+    pub fn memory(&self) -> usize {
+        self.rows.len() * (size_of::<Row>() + ALLOCATION) + self.points() * ENTRY
+    }
+
     /// Number of points (values) in all rows.
     pub fn points(&self) -> usize {
         self.rows.iter().map(|row| row.values.len()).sum()

@@ -5,7 +5,7 @@ use super::downlink::DownlinkId;
 use super::reject::Rejection;
 use super::session::Subscriptions;
 use super::telemetry::Telemetry;
-use super::value::{Key, Value};
+use super::value::{Key, Value, ALLOCATION, ENTRY};
 use bytes::Bytes;
 
 /// One message of a session towards its device actor. Applied in the order they were sent.
@@ -34,6 +34,23 @@ pub enum Uplink {
     /// The transport refused something of this device: counted and put in its event stream.
     /// Outcome: `Done`.
     Refused(Rejection),
+}
+
+impl Uplink {
+    /// Bytes of memory behind it, about, beside texts: those are no longer than the payload they
+    /// came in.
+    pub fn memory(&self) -> usize {
+        match self {
+            Uplink::Telemetry(telemetry) => telemetry.memory(),
+            Uplink::Attributes { entries, .. } => entries.len() * ENTRY + ALLOCATION,
+            Uplink::AttributeRequest(request) => [&request.client, &request.shared]
+                .into_iter()
+                .flatten()
+                .map(|keys| keys.len() * size_of::<Key>() + ALLOCATION)
+                .sum(),
+            _ => 0,
+        }
+    }
 }
 
 /// Steps of a downlink on its way (contract/rpc.md 2).

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 /// A telemetry or attribute key: case-sensitive, not blank, at most 255 characters.
 pub type Key = CompactString;
 
+/// Bytes of memory of one value with its key, beside texts that are too long to stand in them.
+pub const ENTRY: usize = size_of::<(Key, Value)>();
+/// What an allocation costs beyond its bytes: the allocator's own word and its rounding.
+pub const ALLOCATION: usize = 16;
+
 /// One typed value. The order of variants is part of the on-disk format (append only).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Value {

@@ -1,5 +1,6 @@
 //! Counters and gauges of the whole process, served at `/metrics` (OpenMetrics text).
 
+use super::budgets::{BudgetMeter, Budgets};
 use crate::model::reject::Reason;
 use crate::model::session::Transport;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -64,6 +65,7 @@ struct Inner {
     certificate_days: Family<DoorLabel, Gauge>,
     certificate_reloads: Family<ReloadLabels, Counter>,
     head_bytes: Gauge,
+    budgets: Budgets,
     expiries: Family<CauseLabel, Counter>,
     expired_blocks: Family<CauseLabel, Counter>,
     expired_rows: Family<CauseLabel, Counter>,
@@ -129,6 +131,7 @@ impl Metrics {
             "Memory of points that are not sealed into blocks yet",
             head_bytes.clone(),
         );
+        let budgets = Budgets::registered(&mut registry);
         let mut expired = |name: &str, help: &str| {
             let counter = Family::<CauseLabel, Counter>::default();
             registry.register(name, help, counter.clone());
@@ -152,6 +155,7 @@ impl Metrics {
             certificate_days,
             certificate_reloads,
             head_bytes,
+            budgets,
             expiries,
             expired_blocks,
             expired_rows,
@@ -240,6 +244,11 @@ impl Metrics {
         self.0
             .head_bytes
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Where it is noted what is held of the budget of this name.
+    pub fn budget(&self, name: &'static str) -> BudgetMeter {
+        self.0.budgets.meter(name)
     }
 
     /// One device lost old points; the figures are of blocks that went whole.

@@ -1,6 +1,6 @@
 //! `[registry]`: where actors live, and how long a call may take.
 
-use crate::model::units::Period;
+use crate::model::units::{ByteSize, Period};
 use serde::Deserialize;
 
 /// See `config.toml` for what each key means; that file holds the defaults.
@@ -12,6 +12,7 @@ pub struct Config {
     pub call_timeout: Period,
     pub takeover_timeout: Period,
     pub stop_timeout: Period,
+    pub in_flight: ByteSize,
     /// Per arbiter.
     pub queued_calls: usize,
     pub events_kept_per_device: usize,

@@ -10,6 +10,7 @@
 mod actors;
 pub mod config;
 mod connect;
+pub mod credit;
 pub mod door;
 pub mod events;
 pub mod handle;
@@ -22,6 +23,7 @@ mod sweeper;
 mod tests;
 
 pub use config::Config;
+pub use credit::{Budget, Credit};
 pub use door::{
     downlink_line, CallOutcome, Command, CommandReply, ConnectRequest, Connected, DownlinkReceiver,
     DownlinkSender, OpenSession, Poll, Polled, Registry,

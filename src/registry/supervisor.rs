@@ -1,6 +1,7 @@
 //! Re-creates device actors from a factory, and carries connects and calls to them.
 
 use super::actors::Actors;
+use super::credit::Budget;
 use super::door::{CallOutcome, Command, CommandReply};
 use super::events::{EventFilter, EventHub, EventStream};
 use super::identity::Identify;
@@ -36,6 +37,7 @@ pub(super) struct Inner {
     queues: Vec<Arc<Semaphore>>,
     pub(super) identity: Arc<dyn Identify>,
     metrics: Metrics,
+    in_flight: Budget,
     pub(super) stopping: AtomicBool,
 }
 
@@ -109,6 +111,7 @@ impl Registry {
         };
         let permits = config.queued_calls.clamp(1, Semaphore::MAX_PERMITS);
         let queues = (0..arbiters.count()).map(|_| Arc::new(Semaphore::new(permits)));
+        let in_flight = Budget::new(config.in_flight.bytes(), metrics.budget("in_flight"));
         let registry = Registry(Arc::new(Inner {
             queues: queues.collect(),
             config,
@@ -117,10 +120,17 @@ impl Registry {
             arbiters,
             identity,
             metrics,
+            in_flight,
             stopping: AtomicBool::new(false),
         }));
         sweeper::start(&registry);
         registry
+    }
+
+    /// The memory for what transports have read and the disk has not taken yet. A transport asks
+    /// for some of it before it reads.
+    pub fn in_flight(&self) -> &Budget {
+        &self.0.in_flight
     }
 
     /// Asks a device something on behalf of an operator.

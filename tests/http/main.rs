@@ -6,6 +6,7 @@ mod common;
 
 mod endpoints;
 mod malformed;
+mod memory;
 mod polls;
 mod raw;
 mod sockets;

@@ -13,6 +13,7 @@ mod five;
 mod habits;
 mod limits;
 mod malformed;
+mod memory;
 mod messages;
 mod peer;
 mod rust_clients;

@@ -89,6 +89,7 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
     [
         ("http.header_timeout", http.header_timeout),
         ("http.body_timeout", http.body_timeout),
+        ("http.body_wait", http.body_wait),
         ("http.keep_alive", http.keep_alive),
         ("http.default_poll", http.default_poll),
         ("http.max_poll", http.max_poll),

@@ -1,7 +1,7 @@
 //! Request bodies: limited in size however they are sent, and in time.
 
-use super::limits::Share;
 use crate::model::reject::{Reason, Rejection};
+use crate::registry::Credit;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{HeaderMap, CONTENT_LENGTH};
 use actix_web::web::Payload;
@@ -16,30 +16,45 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{sleep, timeout, Sleep};
 
+/// An announced length from which on reading waits for the memory of the whole body. What is
+/// shorter, or comes in chunks, takes memory as it arrives, and never waits.
+const LONG: usize = 64 << 10;
+
 /// The whole body, at most `limit` bytes. A length that is announced as too large is refused
-/// before anything is read. `share` grows with the body.
+/// before anything is read. `memory` grows with the body; a long one is read once there is memory
+/// for all of it, at most `wait` later.
 ///
 /// # Errors
-/// `TooLarge`, `QueueFull` (no memory for it now), `TooSlow`, `ProtocolViolation` (the client broke off, or the encoding is broken).
+/// `TooLarge`, `QueueFull` (no memory for it), `TooSlow`, `ProtocolViolation` (the client broke off, or the encoding is broken).
 pub(super) async fn read(
     headers: &HeaderMap,
     mut payload: Payload,
     limit: usize,
-    share: &mut Share,
+    memory: &mut Credit,
+    wait: Duration,
 ) -> Result<Bytes, Rejection> {
     let announced = headers
         .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |n| n > limit)) {
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if announced.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let mut body = BytesMut::new();
+    let long = announced.filter(|length| *length > LONG).unwrap_or(0);
+    if long > 0 {
+        take(memory, long, wait).await?;
+        memory.hold(long);
+    }
+    let mut body = BytesMut::with_capacity(long);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| refused(&error))?;
-        if body.len().saturating_add(chunk.len()) > limit {
+        let length = body.len().saturating_add(chunk.len());
+        if length > limit {
             return Err(too_large(limit));
         }
-        share.grow(chunk.len())?;
+        if length > long {
+            grow(memory, length)?;
+        }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
@@ -61,6 +76,32 @@ pub(super) async fn discard(mut payload: Payload) {
     };
     // Too late is as good as too much: the connection is then closed.
     let _ = timeout(SOON, reading).await;
+}
+
+/// Waits for memory, at most so long.
+///
+/// # Errors
+/// `QueueFull`.
+pub(super) async fn take(
+    credit: &mut Credit,
+    bytes: usize,
+    wait: Duration,
+) -> Result<(), Rejection> {
+    let taken = timeout(wait, credit.take(bytes)).await;
+    taken.map_err(|_| no_memory())
+}
+
+fn grow(memory: &mut Credit, length: usize) -> Result<(), Rejection> {
+    if memory.try_hold(length) {
+        Ok(())
+    } else {
+        Err(no_memory())
+    }
+}
+
+fn no_memory() -> Rejection {
+    let detail = "too much is in memory already (http.body_memory, registry.in_flight)";
+    Rejection::new(Reason::QueueFull, detail)
 }
 
 fn too_large(limit: usize) -> Rejection {

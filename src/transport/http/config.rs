@@ -14,6 +14,7 @@ pub struct Config {
     pub max_body: ByteSize,
     pub max_rpc_body: ByteSize,
     pub body_memory: ByteSize,
+    pub body_wait: Period,
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     pub header_timeout: Period,

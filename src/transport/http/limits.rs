@@ -1,5 +1,4 @@
-//! How many connections there may be, in all and of one address; how much memory all bodies may
-//! take together.
+//! How many connections there may be, in all and of one address.
 
 use super::Config;
 use crate::model::reject::{Reason, Rejection};
@@ -8,7 +7,6 @@ use crate::observability::Metrics;
 use ahash::AHashMap;
 use parking_lot::Mutex;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 /// Counts the open connections of all workers.
@@ -77,70 +75,9 @@ impl Drop for Place {
     }
 }
 
-/// Memory for bodies, shared by all workers.
-#[derive(Clone)]
-pub(super) struct BodyMemory(Arc<AtomicUsize>);
-
-/// A body's share; gives it back when dropped.
-pub(super) struct Share {
-    memory: BodyMemory,
-    bytes: usize,
-}
-
-impl BodyMemory {
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(bytes)))
-    }
-
-    /// A share of nothing yet.
-    pub fn share(&self) -> Share {
-        Share {
-            memory: self.clone(),
-            bytes: 0,
-        }
-    }
-}
-
-impl Share {
-    /// # Errors
-    /// `QueueFull` when too much is taken already.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Rejection> {
-        let take = |left: usize| left.checked_sub(bytes);
-        let left = &self.memory.0;
-        if left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_err()
-        {
-            let detail = "too many request bodies are in memory (http.body_memory)";
-            return Err(Rejection::new(Reason::QueueFull, detail));
-        }
-        self.bytes += bytes;
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.memory.0.fetch_add(self.bytes, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bodies_share_their_memory_and_give_it_back() {
-        let memory = BodyMemory::new(100);
-        let (mut one, mut two) = (memory.share(), memory.share());
-        assert!(one.grow(60).is_ok());
-        assert_eq!(two.grow(41).unwrap_err().reason, Reason::QueueFull);
-        assert!(two.grow(40).is_ok());
-        drop(one);
-        assert!(two.grow(60).is_ok());
-        drop(two);
-        assert!(memory.share().grow(100).is_ok());
-    }
 
     fn connections(max: usize, max_per_address: usize) -> Connections {
         Connections {

@@ -3,12 +3,12 @@
 use super::body::{Finished, Timed};
 use super::connection::{Connection, Wire};
 use super::entrance::Entrance;
-use super::limits::{BodyMemory, Connections};
+use super::limits::Connections;
 use super::routes::{self, Room};
 use super::Config;
 use crate::model::json::Rules;
 use crate::observability::Metrics;
-use crate::registry::Registry;
+use crate::registry::{Budget, Registry};
 use crate::transport::tls::{Handshakes, Security};
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpService};
@@ -97,8 +97,8 @@ where
         .shutdown_timeout(CLOSING)
         .disable_signals();
     let hall = Hall {
+        memory: Budget::new(config.body_memory.bytes(), metrics.budget("http_bodies")),
         connections: Connections::new(&config, metrics),
-        memory: BodyMemory::new(config.body_memory.bytes()),
         config,
         payload_rules,
         registry,
@@ -133,7 +133,7 @@ struct Hall<M> {
     payload_rules: Rules,
     registry: Registry,
     connections: Connections,
-    memory: BodyMemory,
+    memory: Budget,
     closing: GracefulShutdownSignal,
     mount: M,
 }

@@ -120,6 +120,7 @@ mod tests {
             max_body: ByteSize(1),
             max_rpc_body: ByteSize(1),
             body_memory: ByteSize(1),
+            body_wait: Period(Duration::ZERO),
             max_connections: 1,
             max_connections_per_address: 1,
             header_timeout: Period(Duration::from_secs(1)),

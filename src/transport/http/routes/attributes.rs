@@ -10,16 +10,16 @@ use actix_web::HttpResponse;
 
 /// CLIENT scope; 200 with an empty body once it is on disk.
 pub(super) async fn post(call: &Call, payload: Payload) -> Result<HttpResponse, Rejection> {
-    let (body, _share) = call
+    let body = call
         .body(payload, call.room.config.max_body.bytes())
         .await?;
-    let read = json::attributes(&body, &call.room.rules, call.device.profile);
+    let read = json::attributes(&body.bytes, &call.room.rules, call.device.profile);
     let (entries, nulls_skipped) = call.noted(read).await?;
     let uplink = Uplink::Attributes {
         entries,
         nulls_skipped,
     };
-    call.stored(uplink).await
+    call.stored(uplink, body).await
 }
 
 /// Sections without a hit are left out; nothing at all is `{}`.

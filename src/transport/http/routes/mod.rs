@@ -6,7 +6,6 @@ mod rpc;
 mod telemetry;
 
 use super::connection::Connection;
-use super::limits::{BodyMemory, Share};
 use super::route::{route, NoRoute, Resource};
 use super::{body, error, Config};
 use crate::model::credentials::Presented;
@@ -15,7 +14,7 @@ use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::model::uplink::{Outcome, Uplink};
 use crate::model::Millis;
-use crate::registry::{ConnectRequest, Connected, Registry};
+use crate::registry::{Budget, ConnectRequest, Connected, Credit, Registry};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -31,17 +30,38 @@ pub(super) struct Room {
     config: Config,
     rules: Rules,
     registry: Registry,
-    memory: BodyMemory,
+    /// For bodies.
+    memory: Budget,
 }
 
 impl Room {
-    pub fn new(config: Config, rules: Rules, registry: Registry, memory: BodyMemory) -> Self {
+    pub fn new(config: Config, rules: Rules, registry: Registry, memory: Budget) -> Self {
         Self {
             config,
             rules,
             registry,
             memory,
         }
+    }
+}
+
+/// What is read out of a body takes about as many times its length, with the body.
+const DECODED: usize = 3;
+
+/// A body and its credits.
+struct Body {
+    bytes: Bytes,
+    /// For what is read out of it.
+    in_flight: Credit,
+    _memory: Credit,
+}
+
+impl Body {
+    /// `uplink` is what was read out of it: its bytes are not needed any more.
+    fn becomes(self, uplink: &Uplink) -> Credit {
+        let mut credit = self.in_flight;
+        credit.hold(self.bytes.len().saturating_add(uplink.memory()));
+        credit
     }
 }
 
@@ -154,12 +174,22 @@ impl Call {
         }
     }
 
-    /// The body, and its share of the memory: hold it until the request is answered. What is wrong
-    /// with the body goes into the device's stream.
-    async fn body(&self, payload: Payload, limit: usize) -> Result<(Bytes, Share), Rejection> {
-        let mut share = self.room.memory.share();
-        let body = body::read(self.request.headers(), payload, limit, &mut share).await;
-        Ok((self.noted(body).await?, share))
+    /// The body, with credit for its bytes and for what is read out of it: to be kept as long as
+    /// those. What is wrong with the body goes into the device's stream.
+    async fn body(&self, payload: Payload, limit: usize) -> Result<Body, Rejection> {
+        let (room, mut memory) = (&self.room, self.room.memory.credit());
+        let wait = room.config.body_wait.0;
+        let headers = self.request.headers();
+        let read = body::read(headers, payload, limit, &mut memory, wait).await;
+        let bytes = self.noted(read).await?;
+        let mut in_flight = room.registry.in_flight().credit();
+        let taken = body::take(&mut in_flight, bytes.len().saturating_mul(DECODED), wait).await;
+        self.noted(taken).await?;
+        Ok(Body {
+            bytes,
+            in_flight,
+            _memory: memory,
+        })
     }
 
     /// Puts a refusal of ours into the device's stream, and hands it on.
@@ -181,8 +211,9 @@ impl Call {
         }
     }
 
-    /// The same where success has an empty body.
-    async fn stored(&self, uplink: Uplink) -> Result<HttpResponse, Rejection> {
+    /// The same where success has an empty body. `body`: what the uplink was read out of.
+    async fn stored(&self, uplink: Uplink, body: Body) -> Result<HttpResponse, Rejection> {
+        let _credit = body.becomes(&uplink);
         self.submit(uplink).await?;
         Ok(HttpResponse::Ok().finish())
     }

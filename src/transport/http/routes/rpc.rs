@@ -9,12 +9,14 @@ use actix_web::HttpResponse;
 
 /// Client-side RPC: 200 with whatever answers it.
 pub(super) async fn call(call: &Call, payload: Payload) -> Result<HttpResponse, Rejection> {
-    let (body, _share) = call
+    let body = call
         .body(payload, call.room.config.max_rpc_body.bytes())
         .await?;
-    let read = json::rpc_call(&body, &call.room.rules);
+    let read = json::rpc_call(&body.bytes, &call.room.rules);
     let (method, params) = call.noted(read).await?;
-    match call.submit(Uplink::RpcCall { method, params }).await? {
+    let uplink = Uplink::RpcCall { method, params };
+    let _credit = body.becomes(&uplink);
+    match call.submit(uplink).await? {
         Outcome::RpcResult(result) => Ok(answer(result.into())),
         _ => Err(Rejection::new(Reason::Internal, "an unexpected answer")),
     }
@@ -26,8 +28,12 @@ pub(super) async fn reply(
     request_id: i32,
     payload: Payload,
 ) -> Result<HttpResponse, Rejection> {
-    let (body, _share) = call
+    let body = call
         .body(payload, call.room.config.max_rpc_body.bytes())
         .await?;
-    call.stored(Uplink::RpcReply { request_id, body }).await
+    let uplink = Uplink::RpcReply {
+        request_id,
+        body: body.bytes.clone(),
+    };
+    call.stored(uplink, body).await
 }

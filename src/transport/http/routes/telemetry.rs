@@ -8,12 +8,10 @@ use actix_web::web::Payload;
 use actix_web::HttpResponse;
 
 pub(super) async fn post(call: &Call, payload: Payload) -> Result<HttpResponse, Rejection> {
-    let (body, _share) = call
+    let body = call
         .body(payload, call.room.config.max_body.bytes())
         .await?;
-    let read = json::telemetry(&body, now(), &call.room.rules, call.device.profile);
-    // Its points take memory of their own from here on; the share stands for them.
-    drop(body);
+    let read = json::telemetry(&body.bytes, now(), &call.room.rules, call.device.profile);
     let telemetry = call.noted(read).await?;
-    call.stored(Uplink::Telemetry(telemetry)).await
+    call.stored(Uplink::Telemetry(telemetry), body).await
 }

@@ -7,34 +7,43 @@ use std::cell::RefCell;
 use std::io;
 
 /// How much is read at once.
-const READ: usize = 64 * 1024;
+pub(super) const READ: usize = 64 * 1024;
+/// ... before CONNECT: what comes behind it waits here for the answer.
+pub(super) const READ_OF_STRANGERS: usize = 4 * 1024;
 
 thread_local! {
     static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
     static OUTPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
-/// Reads what is there and gives it to `take`, behind what was `kept` of earlier reads; what
-/// `take` leaves is kept. Returns the number of bytes read; 0 = the end.
+/// Reads what is there, up to `most` bytes, and gives it to `take`, behind what was `kept` of
+/// earlier reads; what `take` leaves is kept, in no more memory than it needs. Returns the number
+/// of bytes read; 0 = the end.
 ///
 /// Errors: `WouldBlock` when nothing is there; the connection's own.
 pub(super) fn read(
     wire: &mut Wire,
     kept: &mut BytesMut,
+    most: usize,
     take: impl FnOnce(&mut BytesMut),
 ) -> io::Result<usize> {
     INPUT.with_borrow_mut(|scratch| {
         scratch.clear();
-        scratch.reserve(READ);
-        let read = wire.try_read(scratch)?;
-        if kept.is_empty() {
-            take(scratch);
-            // An empty one gives its memory back.
-            *kept = BytesMut::from(&scratch[..]);
-        } else {
+        // A large packet grows in place; the beginning of a small one is cheap to copy.
+        let grows = kept.len() > READ;
+        if !grows {
+            scratch.extend_from_slice(kept);
+        }
+        scratch.reserve(most);
+        let read = wire.try_read(scratch, most)?;
+        if grows {
             kept.extend_from_slice(scratch);
             take(kept);
             release_if_empty(kept);
+        } else {
+            take(scratch);
+            // An empty one gives its memory back.
+            *kept = BytesMut::from(&scratch[..]);
         }
         Ok(read)
     })

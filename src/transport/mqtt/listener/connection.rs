@@ -14,7 +14,7 @@ use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::registry::handle::SessionEnd;
 use crate::registry::{
-    downlink_line, ConnectRequest, DeviceHandle, DownlinkReceiver, OpenSession, Ticket,
+    downlink_line, ConnectRequest, Credit, DeviceHandle, DownlinkReceiver, OpenSession, Ticket,
 };
 use crate::transport::mqtt::codec::Packet;
 use crate::transport::mqtt::session::{ConnectAs, Effects, Granted, Input};
@@ -43,7 +43,9 @@ pub(super) struct Connection {
     pub(super) talk: Conversation,
     pub(super) wire: Wire,
     pub(super) pass: Pass,
-    /// The beginning of a packet, or packets that the session does not take yet.
+    /// Of the platform's memory for what is in flight.
+    pub(super) credit: Credit,
+    /// The beginning of a packet, or packets behind CONNECT.
     pub(super) input: BytesMut,
     /// What the client has not taken yet.
     pub(super) output: BytesMut,
@@ -63,6 +65,7 @@ pub(super) struct Connection {
 impl Connection {
     pub fn new(shared: Arc<Shared>, wire: Wire, pass: Pass) -> Self {
         let stop = shared.stop.clone().cancelled_owned();
+        let credit = shared.registry.in_flight().credit();
         let talk = Conversation::new(shared);
         let first = talk.session.deadline().unwrap_or_default();
         let first = talk.shared.at(first);
@@ -70,6 +73,7 @@ impl Connection {
             talk,
             wire,
             pass,
+            credit,
             input: BytesMut::new(),
             output: BytesMut::new(),
             write_by: None,
@@ -105,7 +109,9 @@ impl Connection {
     fn deal_with(&mut self, event: Event) -> Option<Rare> {
         let mut fx = Effects::default();
         self.take(event, &mut fx);
-        self.carry_out(fx)
+        let rare = self.carry_out(fx);
+        self.credit.hold(self.talk.session.in_flight());
+        rare
     }
 
     /// True: the connection has ended.
@@ -122,7 +128,9 @@ impl Connection {
             let mut fx = Effects::default();
             self.talk.handle(answer, &mut fx);
             self.packets_that_waited(&mut fx);
-            match self.carry_out(fx) {
+            let next = self.carry_out(fx);
+            self.credit.hold(self.talk.session.in_flight());
+            match next {
                 Some(next) => rare = next,
                 None => return false,
             }
@@ -162,6 +170,9 @@ impl Connection {
         if self.write_by.is_some_and(|by| self.talk.now().mono >= by) {
             return self.talk.handle(Input::Gone("too slow to read"), fx);
         }
+        if self.credit.waits() || !self.talk.session.takes_packets() {
+            self.talk.session.excuse_silence(self.talk.now());
+        }
         self.talk.handle(Input::Tick, fx);
         if self.talk.session.lets_downlinks_wait() {
             self.look_behind_the_line(fx);
@@ -184,9 +195,12 @@ impl Connection {
 
     fn read(&mut self, fx: &mut Effects) {
         let mut kept = std::mem::take(&mut self.input);
-        let result = buffers::read(&mut self.wire, &mut kept, |bytes| {
-            self.talk.frames(bytes, fx)
-        });
+        let most = match self.talk.session.is_open() {
+            true => buffers::READ,
+            false => buffers::READ_OF_STRANGERS,
+        };
+        let take = |bytes: &mut BytesMut| self.talk.frames(bytes, fx);
+        let result = buffers::read(&mut self.wire, &mut kept, most, take);
         self.input = kept;
         match result {
             Ok(0) => self.talk.handle(Input::Gone("connection lost"), fx),
@@ -224,9 +238,9 @@ impl Connection {
         }
     }
 
-    /// Packets behind CONNECT, or behind a full way to the disk.
+    /// Packets behind CONNECT.
     fn packets_that_waited(&mut self, fx: &mut Effects) {
-        if self.input.is_empty() || !self.talk.session.takes_packets() || fx.connect.is_some() {
+        if self.input.is_empty() || !self.talk.session.hears() || fx.connect.is_some() {
             return;
         }
         let mut input = std::mem::take(&mut self.input);

@@ -32,10 +32,11 @@ impl Conversation {
         self.session.handle(input, self.shared.now(), fx);
     }
 
-    /// Hands in whole packets as long as the session takes them; the rest stays in `bytes`.
+    /// Hands in whole packets as long as the session understands them; the rest stays in `bytes`.
+    /// All that was read: what waited here for the disk would be memory too.
     pub fn frames(&mut self, bytes: &mut BytesMut, fx: &mut Effects) {
         let now = self.now();
-        while fx.close.is_none() && self.session.takes_packets() {
+        while fx.close.is_none() && self.session.hears() {
             let input = match self.framer.next(bytes) {
                 Ok(None) => return,
                 Ok(Some(frame)) => self.decode(frame),

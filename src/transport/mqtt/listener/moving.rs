@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::conversation::Conversation;
 use super::gate::Pass;
 use super::wire::Parted;
-use crate::registry::{DeviceHandle, DownlinkReceiver, Ticket};
+use crate::registry::{Credit, DeviceHandle, DownlinkReceiver, Ticket};
 use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::io;
@@ -18,6 +18,7 @@ pub(super) struct Moving {
     wire: Parted,
     talk: Conversation,
     pass: Pass,
+    credit: Credit,
     input: BytesMut,
     output: BytesMut,
     write_by: Option<Duration>,
@@ -39,6 +40,7 @@ impl Moving {
             listens: false,
             talk: self.talk,
             pass: self.pass,
+            credit: self.credit,
             input: self.input,
             output: self.output,
             write_by: self.write_by,
@@ -58,6 +60,7 @@ impl Connection {
             wire,
             talk: self.talk,
             pass: self.pass,
+            credit: self.credit,
             input: self.input,
             output: self.output,
             write_by: self.write_by,

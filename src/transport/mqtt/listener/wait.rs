@@ -6,11 +6,13 @@ use crate::model::uplink::Outcome;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 use std::time::Duration;
 
 /// Bytes a client may leave unread before nothing more is done for it.
 const UNREAD: usize = 256 * 1024;
+/// What the packets of one read are taken to need in memory; what they did need is known then.
+const READ: usize = 2 * super::buffers::READ;
 /// How often a full line of downlinks is looked at for its end.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,7 @@ impl Connection {
             return Poll::Ready(Event::Writable);
         }
         if self.output.len() > UNREAD {
+            self.credit.give_up();
             return Poll::Pending;
         }
         if let Some(ticket) = self.tickets.front_mut() {
@@ -54,10 +57,20 @@ impl Connection {
                 }
             }
         }
-        if self.talk.session.takes_packets() && self.wire.poll_read_ready(cx).is_ready() {
-            return Poll::Ready(Event::Readable);
+        self.poll_read(cx)
+    }
+
+    /// Something is there, and memory for what is read out of it.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if !self.talk.session.takes_packets() {
+            self.credit.give_up();
+            return Poll::Pending;
         }
-        Poll::Pending
+        ready!(self.wire.poll_read_ready(cx));
+        if self.talk.session.is_open() {
+            ready!(self.credit.poll_take(READ, cx));
+        }
+        Poll::Ready(Event::Readable)
     }
 
     /// Listens once in this task; from then on a look at a flag tells whether to listen again.

@@ -3,7 +3,7 @@
 
 use crate::model::credentials::CertificateChain;
 use crate::transport::tls::{Away, TlsStream};
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::io;
 use std::task::{Context, Poll};
 use tokio::io::Interest;
@@ -21,24 +21,20 @@ pub(super) enum Parted {
 }
 
 impl Wire {
-    /// Appends what is there to `into`, which has room reserved. Returns the number of bytes; 0 =
+    /// Appends what is there to `into`, up to `most` bytes, for which room is reserved. Returns the number of bytes; 0 =
     /// the end.
     ///
     /// Errors: `WouldBlock` when nothing is there; the connection's own.
-    pub fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
+    pub fn try_read(&mut self, into: &mut BytesMut, most: usize) -> io::Result<usize> {
         match self {
             Wire::Plain(stream) => {
-                let room = into.spare_capacity_mut().len();
-                let read = stream.try_read_buf(into)?;
-                if (1..room).contains(&read) {
+                let read = stream.try_read_buf(&mut into.limit(most))?;
+                if (1..most).contains(&read) {
                     nothing_more(stream);
                 }
                 Ok(read)
             }
-            Wire::Tls(stream) => {
-                let room = into.spare_capacity_mut().len();
-                stream.try_read(into, room)
-            }
+            Wire::Tls(stream) => stream.try_read(into, most),
         }
     }
 

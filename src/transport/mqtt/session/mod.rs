@@ -123,14 +123,38 @@ impl Session {
         };
     }
 
-    /// True while the next packet may be handed in. While it is false the socket is not read:
-    /// packets sent before CONNACK wait there, and so do those of a client that is faster than
-    /// the disk.
+    /// True while more may be read. While it is false packets sent before CONNACK wait in the socket,
+    /// and so do those of a client that is faster than the disk.
     pub fn takes_packets(&self) -> bool {
         match &self.state {
             State::Fresh { .. } => true,
             State::Open(open) => open.takes_packets(&self.settings),
             State::Connecting(_) | State::Closed => false,
+        }
+    }
+
+    /// True while packets that have been read are understood: until the end begins, and not between
+    /// CONNECT and its answer.
+    pub fn hears(&self) -> bool {
+        match &self.state {
+            State::Fresh { .. } => true,
+            State::Open(open) => open.doom.is_none(),
+            State::Connecting(_) | State::Closed => false,
+        }
+    }
+
+    /// Memory of what was taken from the client and has no outcome yet, in bytes.
+    pub fn in_flight(&self) -> usize {
+        match &self.state {
+            State::Open(open) => open.pending_bytes,
+            State::Fresh { .. } | State::Connecting(_) | State::Closed => 0,
+        }
+    }
+
+    /// The client could not be heard until `now`, because we did not listen.
+    pub fn excuse_silence(&mut self, now: Now) {
+        if let State::Open(open) = &mut self.state {
+            open.keepalive.heard(now);
         }
     }
 

@@ -15,8 +15,8 @@ use crate::transport::mqtt::error::Violation;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What an uplink on its way is taken to cost beyond its payload, in bytes: many tiny publishes
-/// must not outgrow `outstanding_bytes` by their number.
+/// What an uplink on its way costs beside what it holds, in bytes: itself, its outcome, its places in
+/// the lists of session and actor.
 const UPLINK_COST: usize = 128;
 
 /// What CONNECT said about the client's own limits.
@@ -142,9 +142,10 @@ impl Open {
         }
     }
 
-    /// Sends `uplink` to the device; `then` happens with its outcome.
+    /// Sends `uplink` to the device; `then` happens with its outcome. `payload`: the length of what
+    /// it was read out of.
     pub fn submit(&mut self, uplink: Uplink, then: Then, payload: usize, fx: &mut Effects) {
-        let bytes = payload + UPLINK_COST;
+        let bytes = payload + uplink.memory() + UPLINK_COST;
         fx.submit.push(uplink);
         self.pending.push_back(Pending { then, bytes });
         self.pending_bytes += bytes;

@@ -18,7 +18,7 @@ pub struct Settings {
     pub inflight_window: u16,
     pub topic_alias_maximum: u16,
     pub max_subscriptions: usize,
-    /// Payload bytes on their way to disk above which no packet is taken.
+    /// Memory of what is on its way to disk above which no packet is taken, in bytes.
     pub outstanding_bytes: usize,
     /// How long a session may outlive its connection.
     pub max_session_expiry: Duration,
