@@ -20,9 +20,20 @@ fn long() -> String {
 fn what_is_read_out_of_bodies_waits_for_its_memory_and_all_are_answered() {
     let house = House::with(|config| config.registry.in_flight.0 = IN_FLIGHT as u64);
     let in_flight = house.metrics.budget("in_flight");
+    // A device each: its next request would wait for the one before it.
+    let tokens: Vec<String> = (0..12).map(|n| format!("DEVICE_{n}")).collect();
+    for token in &tokens {
+        house.add_device(token);
+        let path = format!("/api/v1/{token}/telemetry");
+        assert_eq!(ask(&house, to(&path, "POST", SHORT)).status, 200);
+    }
     let gate = house.store.gate();
-    let posts: Vec<_> = (0..12)
-        .map(|_| begin(&house, request("POST", "telemetry", &long())))
+    let posts: Vec<_> = tokens
+        .iter()
+        .map(|token| {
+            let path = format!("/api/v1/{token}/telemetry");
+            begin(&house, to(&path, "POST", &long()))
+        })
         .collect();
     wait_for("some to wait", || (in_flight.waiting() > 4).then_some(()));
     drop(gate);

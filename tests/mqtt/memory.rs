@@ -95,13 +95,13 @@ fn who_is_cut_while_he_stands_in_line_keeps_nothing() {
     let house = House::with(|config| config.registry.in_flight.0 = 1);
     let in_flight = house.metrics.budget("in_flight");
     let mut first = peer(&house, crate::house::TOKEN);
+    house.add_device("SECOND");
+    let mut second = peer(&house, "SECOND");
     let gate = house.store.gate();
     first.send(&publish(TELEMETRY, 1, 1, "{\"a\":1}"));
     wait_for("the memory to be taken", || {
         (in_flight.bytes() > 0).then_some(())
     });
-    house.add_device("SECOND");
-    let mut second = peer(&house, "SECOND");
     second.raw(b"\x32");
     wait_for("the second in line", || {
         (in_flight.waiting() == 1).then_some(())
