@@ -12,10 +12,10 @@ use crate::store::retention::Ticked;
 use crate::store::sled::SledStore;
 use crate::store::{Keeper, SharedStore, StoreError};
 use crate::transport::tls::{self, Security, TlsError};
-use crate::transport::{http, mqtt};
+use crate::transport::{coap, http, mqtt};
 use actix_web::web::ServiceConfig;
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub struct Listeners {
     /// Beside the plain ones, with TLS.
     pub http_tls: Option<TcpListener>,
     pub mqtt_tls: Option<TcpListener>,
+    pub coap: Option<UdpSocket>,
 }
 
 /// Why the platform cannot start: one line for whoever started it.
@@ -93,8 +94,18 @@ impl Listeners {
             mqtt: bind("mqtt", mqtt.enabled, &mqtt.bind)?,
             http_tls: bind("http.tls", tls(http.enabled, &http.tls), &http.tls.bind)?,
             mqtt_tls: bind("mqtt.tls", tls(mqtt.enabled, &mqtt.tls), &mqtt.tls.bind)?,
+            coap: bind_coap(config)?,
         })
     }
+}
+
+fn bind_coap(config: &Config) -> Result<Option<UdpSocket>, AppError> {
+    let socket = config.coap.enabled.then(|| coap::bind(&config.coap));
+    socket.transpose().map_err(|why| AppError::Bind {
+        door: "coap",
+        address: config.coap.bind.clone(),
+        why,
+    })
 }
 
 /// The running platform. Stop it with [`App::stop`]; dropping it is as safe as a kill.
@@ -105,6 +116,7 @@ pub struct App {
     metrics: Metrics,
     http: Option<http::Door>,
     mqtt: Option<mqtt::Door>,
+    coap: Option<coap::Door>,
     generated: Option<GeneratedPassword>,
     /// Looks after old points.
     keeping: tokio::task::JoinHandle<()>,
@@ -147,6 +159,7 @@ impl App {
             metrics,
             http: None,
             mqtt: None,
+            coap: None,
             generated,
             keeping,
             securities: Vec::new(),
@@ -168,6 +181,16 @@ impl App {
                 mqtt::Sockets { plain, tls },
             );
             self.mqtt = Some(door.map_err(serve("mqtt"))?);
+        }
+        if let Some(socket) = listeners.coap {
+            let door = coap::start(
+                config.coap.clone(),
+                config.payload.clone(),
+                self.registry.clone(),
+                self.metrics.clone(),
+                socket,
+            );
+            self.coap = Some(door.map_err(serve("coap"))?);
         }
         if let Some(plain) = listeners.http {
             let tls = self.secure("http", &config.http.tls, listeners.http_tls)?;
@@ -261,6 +284,10 @@ impl App {
         self.mqtt.as_ref().and_then(mqtt::Door::tls_addr)
     }
 
+    pub fn coap_address(&self) -> Option<SocketAddr> {
+        self.coap.as_ref().map(coap::Door::local_addr)
+    }
+
     pub fn auth(&self) -> &Auth {
         &self.auth
     }
@@ -283,6 +310,9 @@ impl App {
         // MQTT clients hear why (0x8B) before their actors go; the actors' end answers the polls.
         if let Some(mqtt) = self.mqtt {
             mqtt.stop().await;
+        }
+        if let Some(coap) = self.coap {
+            coap.stop().await;
         }
         self.keeping.abort();
         self.registry.stop().await;

@@ -216,6 +216,9 @@ async fn announce(app: &mut App) -> Result<(), String> {
     if let Some(address) = app.mqtt_tls_address() {
         text += &format!("MQTTS (devices)             mqtts://{address}\n");
     }
+    if let Some(address) = app.coap_address() {
+        text += &format!("CoAP  (devices)             coap://{address}\n");
+    }
     let first = app.take_generated_password();
     if let Some(first) = &first {
         text += &format!("First start. Administrator: {}\n", first.username);

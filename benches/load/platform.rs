@@ -40,6 +40,7 @@ impl Platform {
             .current_dir(folder.path())
             .env("INDUSTRYOS__HTTP__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__MQTT__BIND", "127.0.0.1:0")
+            .env("INDUSTRYOS__COAP__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__ADMIN__PASSWORD", rest::PASSWORD)
             .env("RUST_LOG", "error")
             .envs(settings.iter().copied())

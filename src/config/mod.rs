@@ -28,6 +28,7 @@ pub const DEFAULTS: &str = include_str!("../../config.toml");
 pub struct Config {
     pub http: crate::transport::http::Config,
     pub mqtt: crate::transport::mqtt::Config,
+    pub coap: crate::transport::coap::Config,
     pub payload: crate::model::json::Rules,
     pub store: crate::store::Config,
     pub admin: crate::auth::Config,

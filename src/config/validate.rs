@@ -78,8 +78,13 @@ fn addresses(config: &Config) -> Vec<Rule> {
             why: "the same address as http.bind",
         },
         Rule {
+            key: "coap.bind",
+            holds: is_address(&config.coap.bind),
+            why: ADDRESS,
+        },
+        Rule {
             key: "mqtt.enabled",
-            holds: config.mqtt.enabled || config.http.enabled,
+            holds: config.mqtt.enabled || config.http.enabled || config.coap.enabled,
             why: "every door is closed",
         },
     ]
@@ -102,6 +107,26 @@ fn limits(config: &Config) -> Vec<Rule> {
             key: "mqtt.outstanding_bytes",
             holds: mqtt.outstanding_bytes >= mqtt.max_packet,
             why: "must be at least mqtt.max_packet, or the largest packet could never be taken",
+        },
+        Rule {
+            key: "coap.max_message",
+            holds: (64..=64 << 10).contains(&config.coap.max_message.0),
+            why: "must be from 64B to 64KiB",
+        },
+        Rule {
+            key: "coap.block_size",
+            holds: (16..=1024).contains(&config.coap.block_size.0),
+            why: "must be from 16B to 1KiB, the sizes of the protocol",
+        },
+        Rule {
+            key: "coap.body_memory",
+            holds: config.coap.body_memory >= config.coap.max_body,
+            why: "must be at least coap.max_body, or the largest body could never be taken",
+        },
+        Rule {
+            key: "coap.max_body",
+            holds: config.coap.max_body.0 <= 1 << 30,
+            why: "must be at most 1GiB, what blocks can number",
         },
         Rule {
             key: "payload.max_depth",

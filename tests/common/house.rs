@@ -20,7 +20,7 @@ use industryos_iot::registry::{CallOutcome, Command, CommandReply, Registry};
 use industryos_iot::store::memory::MemoryStore;
 use industryos_iot::store::{AttributeStore, DeviceStore, TimeseriesStore};
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{mpsc, Arc};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -34,6 +34,7 @@ pub struct House {
     /// Beside them, when the configuration has certificates.
     pub http_tls: Option<SocketAddr>,
     pub mqtt_tls: Option<SocketAddr>,
+    pub coap: SocketAddr,
     pub store: MemoryStore,
     pub registry: Registry,
     pub metrics: Metrics,
@@ -275,6 +276,7 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
         mqtt: port(),
         http_tls: config.http.tls.is_on().then(port).flatten(),
         mqtt_tls: config.mqtt.tls.is_on().then(port).flatten(),
+        coap: Some(UdpSocket::bind("127.0.0.1:0").expect("a port")),
     };
     let app = App::start_on(Arc::new(store.clone()), metrics.clone(), config, listeners)
         .await
@@ -286,6 +288,7 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
         mqtt: app.mqtt_address().expect("the MQTT door"),
         http_tls: app.http_tls_address(),
         mqtt_tls: app.mqtt_tls_address(),
+        coap: app.coap_address().expect("the CoAP door"),
         store,
         registry: app.registry().clone(),
         metrics,

@@ -19,6 +19,7 @@ pub struct Server {
     mqtt: Option<String>,
     https: Option<String>,
     mqtts: Option<String>,
+    coap: Option<String>,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
 }
@@ -50,6 +51,7 @@ impl Server {
             mqtt: None,
             https: None,
             mqtts: None,
+            coap: None,
             stdout,
             stderr,
         };
@@ -69,6 +71,7 @@ impl Server {
             .env("INDUSTRYOS__MQTT__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__HTTP__TLS__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__MQTT__TLS__BIND", "127.0.0.1:0")
+            .env("INDUSTRYOS__COAP__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__ADMIN__PASSWORD", PASSWORD)
             // Test machines may be short of disk; the full-disk tests set a reserve of their own.
             .env("INDUSTRYOS__STORE__RESERVE", "1MiB")
@@ -99,6 +102,7 @@ impl Server {
         self.mqtt = after("mqtt://");
         self.https = after("https://");
         self.mqtts = after("mqtts://");
+        self.coap = after("coap://");
     }
 
     /// `127.0.0.1:PORT`, with TLS.
@@ -124,6 +128,11 @@ impl Server {
     /// `127.0.0.1:PORT`.
     pub fn mqtt_address(&self) -> &str {
         self.mqtt.as_deref().expect("the MQTT door is open")
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn coap_address(&self) -> &str {
+        self.coap.as_deref().expect("the CoAP door is open")
     }
 
     pub fn mqtt_port(&self) -> u16 {

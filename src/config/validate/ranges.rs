@@ -12,6 +12,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// What would refuse everything, or divide by nothing, at 0.
 pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
     let (http, mqtt, api) = (&config.http, &config.mqtt, &config.api);
+    let coap = &config.coap;
     let (device, registry, admin) = (&config.device, &config.registry, &config.admin);
     [
         ("http.max_body", http.max_body.bytes()),
@@ -39,6 +40,17 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("mqtt.receive_maximum", usize::from(mqtt.receive_maximum)),
         ("mqtt.inflight_window", usize::from(mqtt.inflight_window)),
         ("mqtt.max_subscriptions", mqtt.max_subscriptions),
+        ("coap.max_message", coap.max_message.bytes()),
+        ("coap.max_body", coap.max_body.bytes()),
+        ("coap.max_rpc_body", coap.max_rpc_body.bytes()),
+        ("coap.transfers_per_peer", coap.transfers_per_peer),
+        ("coap.requests_per_peer", coap.requests_per_peer),
+        ("coap.requests", coap.requests),
+        ("coap.answers_per_peer", coap.answers_per_peer),
+        ("coap.nstart", coap.nstart),
+        ("coap.observations", coap.observations),
+        ("coap.observations_per_peer", coap.observations_per_peer),
+        ("coap.notifications", coap.notifications),
         ("payload.max_points", config.payload.max_points),
         ("store.retention_slice", config.store.retention_slice),
         ("admin.login_attempts", admin.login_attempts as usize),
@@ -85,6 +97,7 @@ pub(super) fn threads(config: &Config) -> impl Iterator<Item = Rule> {
 /// None may be 0: a time limit of nothing refuses everything.
 pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
     let (http, mqtt, api) = (&config.http, &config.mqtt, &config.api);
+    let coap = &config.coap;
     let (device, registry, admin) = (&config.device, &config.registry, &config.admin);
     [
         ("http.header_timeout", http.header_timeout),
@@ -101,6 +114,13 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
         ("mqtt.tls.look_every", mqtt.tls.look_every),
         ("mqtt.connect_timeout", mqtt.connect_timeout),
         ("mqtt.write_timeout", mqtt.write_timeout),
+        ("coap.block_timeout", coap.block_timeout),
+        ("coap.piggyback", coap.piggyback),
+        ("coap.answer_timeout", coap.answer_timeout),
+        ("coap.exchange_lifetime", coap.exchange_lifetime),
+        ("coap.ack_timeout", coap.ack_timeout),
+        ("coap.observe_check", coap.observe_check),
+        ("coap.known_for", coap.known_for),
         ("admin.token_life", admin.token_life),
         ("admin.refresh_life", admin.refresh_life),
         ("admin.login_window", admin.login_window),

@@ -1,0 +1,179 @@
+//! An answer to the bytes of one message: which block of it, and how much an address may be sent
+//! that has not shown that it is there.
+
+use super::effects::Answer;
+use super::peers::Slot;
+use super::Endpoint;
+use crate::transport::coap::codec::{number, Block, Code, Kind, Token, Writer};
+use std::time::Duration;
+
+/// What an answer's message says beside the answer.
+pub(super) struct Frame {
+    pub kind: Kind,
+    pub id: u16,
+    pub token: Token,
+    pub observe: Option<u32>,
+    pub block1: Option<Block>,
+    pub block2: Option<Block>,
+    pub asks_size: bool,
+    pub key: u64,
+}
+
+/// Header and options of an answer that is sent in blocks take no more than this beside the token.
+const HEAD: usize = 48;
+
+impl Endpoint {
+    pub(super) fn compose(
+        &mut self,
+        slot: Slot,
+        frame: &Frame,
+        answer: &Answer,
+        now: Duration,
+    ) -> Vec<u8> {
+        let room = self.peers.get(slot).map_or(0, |state| state.room());
+        let wished = frame.block2.map_or(Block::LARGEST, |block| block.exponent);
+        let exponent = wished.min(self.settings.block_exponent);
+        if !answer.code.is_success() {
+            return failure(frame, answer, room, 16 << exponent);
+        }
+        let (bytes, more) = success(frame, answer, exponent, None);
+        if bytes.len() <= room {
+            if more && frame.block2.map_or(0, |block| block.number) == 0 {
+                self.keep(slot, frame.key, answer, now);
+            }
+            return bytes;
+        }
+        self.compose_small(slot, frame, answer, room, exponent, now)
+    }
+
+    /// At most `room` bytes: a smaller block, and an Echo value that would lift the limit.
+    fn compose_small(
+        &mut self,
+        slot: Slot,
+        frame: &Frame,
+        answer: &Answer,
+        room: usize,
+        exponent: u8,
+        now: Duration,
+    ) -> Vec<u8> {
+        let peer = self.peers.get(slot).map(|state| state.peer);
+        let echo = peer.map(|peer| self.secret.echo(&peer, now));
+        let payload = room.saturating_sub(HEAD + frame.token.as_slice().len());
+        let exponent = exponent.min(Block::exponent_within(payload));
+        let (bytes, _) = success(frame, answer, exponent, echo.as_ref());
+        if bytes.len() <= room {
+            self.keep(slot, frame.key, answer, now);
+            return bytes;
+        }
+        // Not even the smallest block may be sent: the client shows first that it is there.
+        let mut writer = Writer::new(frame.kind, Code::UNAUTHORIZED, frame.id, frame.token);
+        if let Some(echo) = echo.filter(|_| writer.len() + 10 <= room) {
+            writer.option(number::ECHO, &echo);
+        }
+        writer.finish(&[])
+    }
+}
+
+/// The message, and whether blocks follow.
+fn success(
+    frame: &Frame,
+    answer: &Answer,
+    exponent: u8,
+    echo: Option<&[u8; 8]>,
+) -> (Vec<u8>, bool) {
+    let mut block = Block {
+        number: 0,
+        more: false,
+        exponent,
+    };
+    if let Some(asked) = frame.block2 {
+        // A smaller size of ours begins at the same byte.
+        block.number = asked.number << (asked.exponent - exponent.min(asked.exponent));
+    }
+    let body = &answer.payload;
+    let Some(rest) = body
+        .get(block.offset()..)
+        .filter(|rest| block.number == 0 || !rest.is_empty())
+    else {
+        let beyond = Answer::diagnostic(Code::BAD_REQUEST, "a block behind the end");
+        return (failure(frame, &beyond, usize::MAX, block.size()), false);
+    };
+    let payload = rest.get(..block.size()).unwrap_or(rest);
+    block.more = payload.len() < rest.len();
+    let in_blocks = block.more || frame.block2.is_some() && !body.is_empty();
+    let mut writer = Writer::new(frame.kind, answer.code, frame.id, frame.token);
+    if in_blocks {
+        writer.option(number::ETAG, &etag(body));
+    }
+    if let Some(sequence) = frame.observe {
+        writer.uint(number::OBSERVE, sequence & 0xff_ffff);
+    }
+    if let Some(format) = answer.format {
+        writer.uint(number::CONTENT_FORMAT, u32::from(format));
+    }
+    if let Some(seconds) = answer.max_age {
+        writer.uint(number::MAX_AGE, seconds);
+    }
+    if in_blocks {
+        writer.uint(number::BLOCK2, block.bits());
+    }
+    if let Some(block) = frame.block1 {
+        writer.uint(number::BLOCK1, of_ours(block, answer.code).bits());
+    }
+    if in_blocks && block.number == 0 || frame.asks_size {
+        writer.uint(number::SIZE2, u32::try_from(body.len()).unwrap_or(u32::MAX));
+    }
+    if let Some(echo) = echo {
+        writer.option(number::ECHO, echo);
+    }
+    (writer.finish(payload), block.more)
+}
+
+/// A diagnostic text is cut to what may be sent; it never goes out in blocks.
+fn failure(frame: &Frame, answer: &Answer, room: usize, most: usize) -> Vec<u8> {
+    let mut writer = Writer::new(frame.kind, answer.code, frame.id, frame.token);
+    let limited = room != usize::MAX;
+    if let Some(format) = answer.format {
+        writer.uint(number::CONTENT_FORMAT, u32::from(format));
+    }
+    if let Some(seconds) = answer.max_age {
+        writer.uint(number::MAX_AGE, seconds);
+    }
+    if let Some(block) = frame
+        .block1
+        .filter(|_| !limited || writer.len() + 12 <= room)
+    {
+        writer.uint(number::BLOCK1, of_ours(block, answer.code).bits());
+    }
+    if let Some(size) = answer.size1 {
+        writer.uint(number::SIZE1, size);
+    }
+    let payload = room.saturating_sub(writer.len() + 1).min(most);
+    let mut end = payload.min(answer.payload.len());
+    // Not in the middle of a character.
+    while end > 0
+        && answer
+            .payload
+            .get(end)
+            .is_some_and(|byte| byte & 0xc0 == 0x80)
+    {
+        end -= 1;
+    }
+    writer.finish(answer.payload.get(..end).unwrap_or(&[]))
+}
+
+/// Block1 as it is answered: `more` only while more is awaited (RFC 7959 section 2.3).
+fn of_ours(block: Block, code: Code) -> Block {
+    Block {
+        more: code == Code::CONTINUE,
+        ..block
+    }
+}
+
+/// FNV-1a over the body, four bytes: enough to tell versions apart that follow each other.
+fn etag(body: &[u8]) -> [u8; 4] {
+    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    ((hash ^ hash >> 32) as u32).to_be_bytes()
+}

@@ -1,0 +1,134 @@
+//! What an [`super::Endpoint`] wants done, and the words in which it is spoken to.
+
+use super::peers::Peer;
+use crate::model::reject::Rejection;
+use crate::transport::coap::codec::{Code, Options};
+use bytes::Bytes;
+
+/// A request being served. Answer it exactly once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExchangeId {
+    pub(super) at: u32,
+    pub(super) generation: u32,
+}
+
+/// One observer of one resource.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ObservationId {
+    pub(super) at: u32,
+    pub(super) generation: u32,
+}
+
+/// A whole request, its body put together from its blocks.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub exchange: ExchangeId,
+    pub peer: Peer,
+    pub method: Code,
+    /// 0: observe, 1: no longer, anything else: as if it were absent.
+    pub observe: Option<u32>,
+    options: Bytes,
+    pub payload: Bytes,
+}
+
+impl Request {
+    pub(super) fn new(
+        exchange: ExchangeId,
+        peer: Peer,
+        method: Code,
+        observe: Option<u32>,
+        options: &[u8],
+        payload: Bytes,
+    ) -> Self {
+        Self {
+            exchange,
+            peer,
+            method,
+            observe,
+            options: Bytes::copy_from_slice(options),
+            payload,
+        }
+    }
+
+    pub fn options(&self) -> Options<'_> {
+        Options::again(&self.options)
+    }
+}
+
+/// What a request is answered with. Large payloads of success go out in blocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub code: Code,
+    pub format: Option<u16>,
+    /// Seconds.
+    pub max_age: Option<u32>,
+    /// With 4.13: the largest body that would be taken.
+    pub size1: Option<u32>,
+    pub payload: Bytes,
+}
+
+impl Answer {
+    pub fn empty(code: Code) -> Self {
+        Self {
+            code,
+            format: None,
+            max_age: None,
+            size1: None,
+            payload: Bytes::new(),
+        }
+    }
+
+    /// With a text for a person (RFC 7252 section 5.5.2).
+    pub fn diagnostic(code: Code, text: &str) -> Self {
+        Self {
+            payload: Bytes::copy_from_slice(text.as_bytes()),
+            ..Self::empty(code)
+        }
+    }
+
+    pub fn content(code: Code, format: u16, payload: impl Into<Bytes>) -> Self {
+        Self {
+            format: Some(format),
+            payload: payload.into(),
+            ..Self::empty(code)
+        }
+    }
+}
+
+/// A change of an observed resource. `note` names it in [`Effects::notes`].
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub note: u64,
+    pub answer: Answer,
+}
+
+/// What became of a notification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Sent; its acknowledgement is awaited.
+    Sent,
+    /// Acknowledged, or sent where no acknowledgement is asked for.
+    Delivered,
+    Failed,
+}
+
+/// Why an observation ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// GET with Observe 1 (RFC 7641 section 3.6).
+    Cancelled,
+    /// A notification was answered with a reset (RFC 7641 section 3.6).
+    Reset,
+    /// A confirmable message was not acknowledged (RFC 7641 section 4.5).
+    Unanswered,
+}
+
+#[derive(Debug, Default)]
+pub struct Effects {
+    pub send: Vec<(Peer, Bytes)>,
+    pub requests: Vec<Request>,
+    pub notes: Vec<(ObservationId, u64, Step)>,
+    pub ended: Vec<(ObservationId, Ended)>,
+    /// To be counted; the peer has been told in the protocol's terms where that is possible.
+    pub refused: Vec<(Peer, Rejection)>,
+}

@@ -1,0 +1,14 @@
+//! The CoAP device API from outside: datagrams made by another library against a running door with
+//! the real registry and a store in memory.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bodies;
+mod hostile;
+mod observe;
+mod peer;
+mod resources;
+mod statuses;
+
+use common::{house, wait};
