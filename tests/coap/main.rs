@@ -5,6 +5,7 @@
 mod common;
 
 mod bodies;
+mod crash;
 mod hostile;
 mod observe;
 mod peer;

@@ -5,6 +5,7 @@
 mod common;
 
 mod clients;
+mod coap;
 mod crash;
 mod curl;
 mod guide;
