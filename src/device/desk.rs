@@ -6,10 +6,12 @@
 
 use super::actor::DeviceActor;
 use super::courier::Courier;
-use super::messages::{Letter, Mail};
+use super::link::Link;
+use super::messages::{Letter, Mail, Speaker};
 use super::turn::{Outside, Turn};
 use super::turn_direct::{self, Letters};
 use crate::model::ids::{DeviceId, Epoch};
+use crate::model::session::Transport;
 use crate::model::Millis;
 use actix::Addr;
 use parking_lot::{Mutex, MutexGuard};
@@ -99,6 +101,30 @@ impl Desk {
         top.inbox.push_back(letter);
         let next = self.next(top);
         turn_direct::go(self, next);
+    }
+
+    /// Admits a single request here and now; `None` where it has to wait for its place.
+    pub fn visit(self: &Arc<Self>, transport: Transport) -> Option<Link> {
+        let turn = self.idle_turn()?;
+        turn_direct::visit(self, turn, transport)
+    }
+
+    /// A single request is over. False: the actor has to be told.
+    pub(super) fn depart(self: &Arc<Self>, from: Speaker) -> bool {
+        let turn = if from.visitor { self.idle_turn() } else { None };
+        turn.is_some_and(|turn| turn_direct::depart(self, turn, from))
+    }
+
+    /// The turn, if nobody has it and no mail waits.
+    fn idle_turn(&self) -> Option<Box<Turn>> {
+        if !Courier::runs_here() {
+            return None;
+        }
+        let mut top = self.top.lock();
+        if top.closed || !top.inbox.is_empty() {
+            return None;
+        }
+        top.turn.take_if(|turn| turn.is_simple())
     }
 
     /// Mail that reached the actor.

@@ -92,7 +92,8 @@ pub fn died() -> Rejection {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if !self.closed.swap(true, Ordering::SeqCst) {
+        let open = !self.closed.swap(true, Ordering::SeqCst);
+        if open && !self.desk.depart(self.speaker) {
             let end = SessionEnd {
                 reason: "connection lost".to_owned(),
                 ..SessionEnd::default()

@@ -3,10 +3,15 @@
 
 use super::courier::{Courier, Waiter};
 use super::desk::{Desk, Next};
-use super::messages::{Letter, Mail, Slip};
+use super::effects::Effects;
+use super::link::Link;
+use super::messages::{Letter, Mail, SessionEnd, Slip, Speaker};
 use super::state::Notes;
 use super::turn::{clock, Turn};
 use super::turn_group::Group;
+use crate::model::ids::SessionId;
+use crate::model::session::Transport;
+use crate::model::Millis;
 use crate::store::{Batch, StoreError};
 use smallvec::SmallVec;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -49,6 +54,51 @@ impl Drop for Fuse<'_> {
             self.0.break_down();
         }
     }
+}
+
+/// A single request comes: see `Turn::connect`. `None`: that panicked.
+pub(super) fn visit(desk: &Arc<Desk>, turn: Box<Turn>, transport: Transport) -> Option<Link> {
+    let session = SessionId::new();
+    let admission = step(desk, turn, |turn, now, fx| {
+        turn.state.visit(session, transport, now, fx);
+        fx.admitted.pop()
+    })??;
+    let speaker = Speaker {
+        session,
+        epoch: admission.epoch,
+        transport,
+        visitor: true,
+    };
+    Some(Link::new(desk.clone(), speaker))
+}
+
+/// ... and goes. False: that panicked.
+pub(super) fn depart(desk: &Arc<Desk>, turn: Box<Turn>, from: Speaker) -> bool {
+    let from = (from.epoch, from.visitor);
+    step(desk, turn, |turn, now, fx| {
+        let end = SessionEnd::default();
+        turn.state.close(from, end, now, fx);
+    })
+    .is_some()
+}
+
+/// A step that has nothing to write but notes, which the next commit or the actor takes along.
+fn step<T>(
+    desk: &Arc<Desk>,
+    mut turn: Box<Turn>,
+    apply: impl FnOnce(&mut Turn, Millis, &mut Effects) -> T,
+) -> Option<T> {
+    let apply = || {
+        let _fuse = Fuse(desk);
+        let (now, mut fx) = (clock(), Effects::default());
+        let out = apply(&mut turn, now, &mut fx);
+        turn.release(fx, now);
+        turn.after_direct(desk);
+        (out, turn)
+    };
+    let (out, turn) = catch_unwind(AssertUnwindSafe(apply)).ok()?;
+    go(desk, desk.put_back(turn));
+    Some(out)
 }
 
 /// `Some`: nothing had to be written, and the turn is over.

@@ -113,12 +113,14 @@ impl Turn {
             }
         }
         self.release(fx, group.at);
-        let (done, open): (Vec<_>, Vec<_>) = std::mem::take(&mut group.tickets)
-            .into_iter()
-            .partition(|ticket| ticket.outcomes.len() >= ticket.wanted);
-        for ticket in done {
-            // A session that has gone needs no answer.
-            let _ = ticket.reply.send(ticket.outcomes);
+        let mut open = Vec::new();
+        for ticket in std::mem::take(&mut group.tickets) {
+            if ticket.outcomes.len() >= ticket.wanted {
+                // A session that has gone needs no answer.
+                let _ = ticket.reply.send(ticket.outcomes);
+            } else {
+                open.push(ticket);
+            }
         }
         let at = group.at;
         *group = Group::new();
@@ -153,6 +155,9 @@ fn refuse(
 
 /// One row for the telemetry of one commit.
 fn merge_saved(fx: &mut Effects) {
+    if fx.events.len() < 2 {
+        return;
+    }
     let mut merged: Vec<(Option<Transport>, EventKind)> = Vec::with_capacity(fx.events.len());
     for (transport, kind) in fx.events.drain(..) {
         if let (

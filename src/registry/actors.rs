@@ -20,6 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 const SHARDS: usize = 64;
 
 struct Slot {
+    desk: Arc<Desk>,
     addr: Addr<DeviceActor>,
     life: Epoch,
     /// Letters sent from here that are not dealt with.
@@ -76,14 +77,23 @@ impl Actors {
         });
     }
 
+    /// The desk of a device whose actor lives. It may go meanwhile: then nothing is taken there.
+    pub fn desk(&self, device: DeviceId) -> Option<Arc<Desk>> {
+        let shard = self.shard(device).lock();
+        shard.get(&device).map(|slot| slot.desk.clone())
+    }
+
     fn make(&self, device: DeviceId, seed: &Seed) -> Option<Slot> {
         let arbiter = self.arbiters.handle(self.arbiters.of(device))?;
         let life = seed.epochs.take();
         let seed = seed.clone();
         let desk = Desk::new(device, life, seed.outside.clone());
-        let addr =
-            DeviceActor::start_in_arbiter(&arbiter, move |ctx| DeviceActor::new(desk, seed, ctx));
+        let of_actor = desk.clone();
+        let addr = DeviceActor::start_in_arbiter(&arbiter, move |ctx| {
+            DeviceActor::new(of_actor, seed, ctx)
+        });
         Some(Slot {
+            desk,
             addr,
             life,
             open: Arc::default(),

@@ -67,6 +67,15 @@ impl Registry {
     }
 
     async fn open(&self, device: DeviceId, request: ConnectRequest) -> Result<Admitted, Rejection> {
+        if request.session.is_none() {
+            let desk = self.actors().desk(device);
+            if let Some(link) = desk.and_then(|desk| desk.visit(request.transport)) {
+                return Ok(Admitted {
+                    link,
+                    resumed: None,
+                });
+            }
+        }
         let asked = request.session.map(|open| SessionAsked {
             client_id: open.client_id,
             clean_start: open.clean_start,
