@@ -6,6 +6,7 @@
 //! afterwards. Figures are medians of several runs, and ratios to a peer: machines are noisy,
 //! ratios less so. Under `cargo test` everything runs once and small: does it still work?
 
+mod coap;
 mod generator;
 mod http;
 mod latencies;

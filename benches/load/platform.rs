@@ -14,6 +14,7 @@ pub struct Platform {
     pub folder: TempDir,
     pub http: SocketAddr,
     pub mqtt: SocketAddr,
+    pub coap: SocketAddr,
     /// From the start of the process to `ready`.
     pub started_in: Duration,
 }
@@ -56,12 +57,14 @@ impl Platform {
             text.parse().expect("an address")
         };
         let (http, mqtt) = (address("http://"), address("mqtt://"));
+        let coap = address("coap://");
         lines.find(|line| line == "ready").expect("ready");
         Platform {
             process: Process(child),
             folder,
             http,
             mqtt,
+            coap,
             started_in: begun.elapsed(),
         }
     }

@@ -37,10 +37,12 @@ fn an_unknown_key_stops_the_start_with_its_line_and_the_nearest_key() {
 fn a_taken_port_stops_the_start_with_its_address() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
+    let _datagrams = std::net::UdpSocket::bind(&address).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (variable, door) in [
         ("INDUSTRYOS__MQTT__BIND", "mqtt"),
         ("INDUSTRYOS__HTTP__BIND", "http"),
+        ("INDUSTRYOS__COAP__BIND", "coap"),
     ] {
         let said = refused(folder.path(), "", &[(variable, &address)]);
         says(&said, &[door, &address, "in use"]);

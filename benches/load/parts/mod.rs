@@ -1,6 +1,7 @@
 //! What is measured, a part each: `BENCH_ONLY` selects by these names.
 
 mod arrays;
+mod coap;
 mod idle;
 mod latency;
 mod messages;
@@ -18,10 +19,11 @@ use super::table::Table;
 pub type Part = fn(&Settings, &mut Table);
 
 /// In the order of the table.
-pub const ALL: [(&str, Part); 10] = [
+pub const ALL: [(&str, Part); 11] = [
     ("messages", messages::measure),
     ("arrays", arrays::measure),
     ("posts", posts::measure),
+    ("coap", coap::measure),
     ("latency", latency::measure),
     ("meter", meter::measure),
     ("scan", scan::measure),

@@ -2,8 +2,10 @@
 
 pub mod echo;
 pub mod empty;
+mod libcoap;
 mod mosquitto;
 
+pub use libcoap::Libcoap;
 pub use mosquitto::Mosquitto;
 
 use super::process::Process;

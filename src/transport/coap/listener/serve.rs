@@ -134,8 +134,15 @@ impl Worker {
             Err(rejection) => {
                 let guest = self.guests.remove(id);
                 if let Some(Standing::Asked(jobs)) = guest.map(|guest| guest.standing) {
-                    for job in jobs {
-                        self.refuse(&job, &rejection);
+                    for (n, job) in jobs.iter().enumerate() {
+                        // The registry has counted the one that it was asked for.
+                        if n > 0 {
+                            let peer = job.request.peer.address.ip().to_canonical();
+                            self.room
+                                .registry
+                                .refuse_stranger(Transport::Coap, peer, &rejection);
+                        }
+                        self.refuse(job, &rejection);
                     }
                 }
             }
