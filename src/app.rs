@@ -250,10 +250,14 @@ impl App {
             metrics: self.metrics.clone(),
         };
         let (metrics, store) = (self.metrics.clone(), self.store.clone());
+        let bridge = self.mqtt.as_ref().map(mqtt::Door::bridge);
         move |service| {
             let store = store.clone();
             let ready: health::Ready = Arc::new(move || store.health().map_err(|e| e.to_string()));
             health::configure(service, metrics.clone(), ready);
+            if let Some(bridge) = &bridge {
+                mqtt::websocket::configure(service, bridge.clone());
+            }
             api::configure(service, state.clone());
         }
     }

@@ -14,3 +14,5 @@ mod https;
 mod reload;
 mod scene;
 mod settings;
+mod websocket;
+mod ws;

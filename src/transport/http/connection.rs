@@ -9,6 +9,7 @@ use super::socket::Socket;
 use super::Config;
 use crate::model::credentials::CertificateChain;
 use crate::model::reject::{Reason, Rejection};
+use crate::transport::tls::PeerCertificates;
 use actix_http::error::DispatchError;
 use std::cell::{Cell, RefCell};
 use std::future::{poll_fn, Future};
@@ -41,7 +42,7 @@ struct Shared {
     waiting: RefCell<Option<Waker>>,
     unconfirmed: RefCell<Vec<oneshot::Sender<bool>>>,
     /// What the client has proved to hold.
-    certificates: Option<CertificateChain>,
+    certificates: Option<PeerCertificates>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -62,13 +63,13 @@ enum Phase {
 impl Connection {
     fn of(certificates: Option<CertificateChain>) -> Self {
         Self(Rc::new(Shared {
-            certificates,
+            certificates: certificates.map(|chain| PeerCertificates(Rc::new(chain))),
             ..Shared::default()
         }))
     }
 
     /// The client's certificates, if it has shown some.
-    pub fn certificates(&self) -> Option<&CertificateChain> {
+    pub fn certificates(&self) -> Option<&PeerCertificates> {
         self.0.certificates.as_ref()
     }
 

@@ -178,7 +178,11 @@ impl<M: Fn(&mut ServiceConfig) + Clone + Send + 'static> Hall<M> {
             })
             .local_addr(address)
             .on_connect_ext(|wire: &Wire, data| {
-                data.insert(wire.connection());
+                let connection = wire.connection();
+                if let Some(shown) = connection.certificates() {
+                    data.insert(shown.clone());
+                }
+                data.insert(connection);
             })
             .h1(map_config(app, |()| AppConfig::default()));
         let door = entrance.clone();

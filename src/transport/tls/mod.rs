@@ -27,4 +27,4 @@ pub use error::{HandshakeError, TlsError};
 pub use handshakes::{Handshake, Handshakes};
 pub use revocation::Revocations;
 pub use security::Security;
-pub use stream::{Away, TlsStream};
+pub use stream::{Away, PeerCertificates, TlsStream};

@@ -4,10 +4,12 @@
 use super::error::{reason, HandshakeError};
 use super::handshakes::Handshake;
 use super::security::Security;
+use crate::model::credentials::CertificateChain;
 use bytes::BytesMut;
 use openssl::ssl::{ErrorCode, Ssl, SslStream};
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{ready, Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -55,6 +57,11 @@ pub struct TlsStream {
     more: bool,
 }
 
+/// What the HTTP door keeps with a connection whose client has shown a certificate, for whoever
+/// serves its requests. Stays in its thread.
+#[derive(Clone)]
+pub struct PeerCertificates(pub Rc<CertificateChain>);
+
 /// A connection between two threads: everything but what belongs to a runtime.
 pub struct Away {
     socket: std::net::TcpStream,
@@ -74,8 +81,8 @@ impl TlsStream {
         shaken.unwrap_or(Err(HandshakeError::TooSlow))
     }
 
-    /// Appends what is there to `into`, until that is `most` bytes or more. Returns the number of
-    /// bytes; 0 = the end.
+    /// Appends what is there to `into`, up to `most` bytes. Returns the number of bytes; 0 = the
+    /// end.
     ///
     /// # Errors
     /// `WouldBlock` when nothing is there; the connection's own.
@@ -84,7 +91,8 @@ impl TlsStream {
             let mut total = 0;
             self.more = true;
             while total < most {
-                match self.read(clear) {
+                let room = clear.len().min(most - total);
+                match self.read(clear.get_mut(..room).unwrap_or_default()) {
                     // What came before the end, or before a fault, counts; the next read meets it.
                     Ok(0) => break,
                     Ok(read) => {

@@ -122,7 +122,7 @@ fn presented(request: &HttpRequest, token: String) -> Presented {
     }
     let connection = request.conn_data::<Connection>();
     match connection.and_then(Connection::certificates) {
-        Some(chain) => Presented::Certificate(chain.clone()),
+        Some(chain) => Presented::Certificate((*chain.0).clone()),
         None => Presented::Token(token),
     }
 }

@@ -3,9 +3,10 @@
 //! `accept` takes connections and hands each to one of the door's arbiters; once its device is
 //! known it moves to that device's thread. `connection` is one
 //! client's task between socket and device, `conversation` its bytes, packets and session; `wire`
-//! the socket or the TLS above it; `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
+//! the socket or what stands for it, `bridge` bytes that another door carries; `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
 
 mod accept;
+mod bridge;
 mod buffers;
 mod connection;
 mod conversation;
@@ -20,6 +21,8 @@ use crate::model::json::Rules;
 use crate::observability::Metrics;
 use crate::registry::Registry;
 use crate::transport::tls::{Handshakes, Security};
+pub use bridge::{Bridge, Carried};
+
 use accept::Entrance;
 use actix_rt::Arbiter;
 use gate::Gate;
@@ -69,6 +72,7 @@ pub struct Door {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     arbiters: Vec<Arbiter>,
+    bridge: Bridge,
 }
 
 /// The door's listening sockets.
@@ -112,9 +116,10 @@ pub fn start(
         }
     }
     Ok(Door {
-        shared,
         address,
         tls_address,
+        bridge: Bridge::new(shared.clone(), hands),
+        shared,
         arbiters,
     })
 }
@@ -147,6 +152,11 @@ impl Door {
     /// Where it listens (the drawn port, if it was 0).
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// For connections whose bytes another door carries.
+    pub fn bridge(&self) -> Bridge {
+        self.bridge.clone()
     }
 
     /// Where it listens with TLS.

@@ -1,6 +1,7 @@
-//! What a connection's bytes come and go over: the socket itself, or TLS above it. Reads and writes
-//! never wait; the plain socket pays one branch for the choice.
+//! What a connection's bytes come and go over: the socket itself, TLS above it, or another door.
+//! Reads and writes never wait; the plain socket pays one branch for the choice.
 
+use super::bridge::Pipe;
 use crate::model::credentials::CertificateChain;
 use crate::transport::tls::{Away, TlsStream};
 use bytes::{BufMut, BytesMut};
@@ -12,17 +13,20 @@ use tokio::net::TcpStream;
 pub(super) enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream>),
+    /// By another door.
+    Carried(Box<Pipe>),
 }
 
 /// A wire between two threads: everything but what belongs to a runtime.
 pub(super) enum Parted {
     Plain(std::net::TcpStream),
     Tls(Away),
+    Carried(Box<Pipe>),
 }
 
 impl Wire {
-    /// Appends what is there to `into`, up to `most` bytes, for which room is reserved. Returns the number of bytes; 0 =
-    /// the end.
+    /// Appends what is there to `into`, up to `most` bytes, for which room is reserved. Returns the
+    /// number of bytes; 0 = the end.
     ///
     /// Errors: `WouldBlock` when nothing is there; the connection's own.
     pub fn try_read(&mut self, into: &mut BytesMut, most: usize) -> io::Result<usize> {
@@ -35,6 +39,7 @@ impl Wire {
                 Ok(read)
             }
             Wire::Tls(stream) => stream.try_read(into, most),
+            Wire::Carried(pipe) => pipe.try_read(into, most),
         }
     }
 
@@ -43,20 +48,23 @@ impl Wire {
         match self {
             Wire::Plain(stream) => stream.try_write(bytes),
             Wire::Tls(stream) => stream.try_write(bytes),
+            Wire::Carried(pipe) => pipe.try_write(bytes),
         }
     }
 
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Wire::Plain(stream) => stream.poll_read_ready(cx).map(drop),
             Wire::Tls(stream) => stream.poll_read_ready(cx),
+            Wire::Carried(pipe) => pipe.poll_read_ready(cx),
         }
     }
 
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_write_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Wire::Plain(stream) => stream.poll_write_ready(cx).map(drop),
             Wire::Tls(stream) => stream.poll_write_ready(cx),
+            Wire::Carried(pipe) => pipe.poll_write_ready(cx),
         }
     }
 
@@ -64,6 +72,7 @@ impl Wire {
     pub fn certificates(&self) -> Option<CertificateChain> {
         match self {
             Wire::Plain(_) => None,
+            Wire::Carried(pipe) => pipe.certificates(),
             Wire::Tls(stream) => {
                 let (certificates, revoked) = stream.certificates()?;
                 Some(CertificateChain {
@@ -79,6 +88,7 @@ impl Wire {
     pub async fn last_words(&mut self, rest: BytesMut) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let stream = match self {
+            Wire::Carried(pipe) => return pipe.last_words(rest).await,
             Wire::Plain(stream) => {
                 if stream.write_all(&rest).await.is_err() {
                     return;
@@ -108,6 +118,7 @@ impl Wire {
         match self {
             Wire::Plain(stream) => stream.into_std().ok().map(Parted::Plain),
             Wire::Tls(stream) => stream.depart().map(Parted::Tls),
+            Wire::Carried(pipe) => Some(Parted::Carried(pipe)),
         }
     }
 }
@@ -118,6 +129,7 @@ impl Parted {
         Ok(match self {
             Parted::Plain(stream) => Wire::Plain(TcpStream::from_std(stream)?),
             Parted::Tls(away) => Wire::Tls(away.arrive()?),
+            Parted::Carried(pipe) => Wire::Carried(pipe),
         })
     }
 }
