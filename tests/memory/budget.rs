@@ -33,7 +33,9 @@ fn measure(devices: u64, keys: u64, points: u64) {
 
 fn print(task: &str, shape: Shape, said: &Said) {
     let figures = said.iter().map(|(name, number)| match name.as_str() {
+        // How long the task took, and the closing.
         "milliseconds" => format!("{:.1} s", *number as f64 / 1000.0),
+        "sealed" => format!("sealed in {:.1} s", *number as f64 / 1000.0),
         name => format!("{name} {}", mebibytes(*number)),
     });
     let figures: Vec<String> = figures.collect();

@@ -100,7 +100,9 @@ async fn start(directory: &Path, shape: Shape) {
     let store: SharedStore = Arc::new(store);
     check(&store, shape).await;
     report(before, opened);
+    let begun = Instant::now();
     store.close().await.unwrap();
+    say("sealed", begun.elapsed().as_millis() as u64);
     say("closed", taken(before, Figures::now()));
 }
 

@@ -58,6 +58,19 @@ impl Bundle {
         &self.batches
     }
 
+    /// Whether all it does is to take points or devices away: then it makes room.
+    pub fn frees(&self) -> bool {
+        let changes = self.batches.iter().flat_map(|batch| &batch.changes);
+        changes.into_iter().all(|change| {
+            matches!(
+                change,
+                Change::TelemetryExpire { .. }
+                    | Change::TelemetryDelete { .. }
+                    | Change::DeviceDelete(_)
+            )
+        })
+    }
+
     /// The encoded form of each batch, in order.
     pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());

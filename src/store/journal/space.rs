@@ -26,6 +26,15 @@ impl Space {
 
     /// Errors: `Full` when fewer than the reserve plus `wanted` bytes are free.
     pub fn check(&self, wanted: u64) -> Result<(), StoreError> {
+        self.check_above(self.reserve, wanted)
+    }
+
+    /// For what makes room, which may take half of the reserve: refused, the disk would stay full.
+    pub fn check_to_free(&self, wanted: u64) -> Result<(), StoreError> {
+        self.check_above(self.reserve / 2, wanted)
+    }
+
+    fn check_above(&self, reserve: u64, wanted: u64) -> Result<(), StoreError> {
         let mut last = self.last.lock();
         let now = Instant::now();
         let fresh = last.filter(|(at, _)| now.duration_since(*at) < FRESH);
@@ -34,7 +43,7 @@ impl Space {
             None => self.free()?,
         };
         let at = fresh.map_or(now, |(at, _)| at);
-        if free < self.reserve.saturating_add(wanted) {
+        if free < reserve.saturating_add(wanted) {
             *last = Some((at, free));
             return Err(StoreError::Full);
         }

@@ -247,11 +247,7 @@ struct Writer {
 impl Writer {
     fn run(&mut self) {
         while let Some(group) = self.shared.queue.take(GROUP_BYTES) {
-            let first = self.next;
-            match self.commit(&group) {
-                Ok(()) => self.apply(first, group),
-                Err(error) => refuse(group, &error),
-            }
+            self.take(group);
         }
         if let Some(mut segment) = self.segment.take() {
             if segment.length() == 0 {
@@ -262,6 +258,29 @@ impl Writer {
         }
     }
 
+    fn take(&mut self, group: Vec<Waiting>) {
+        let first = self.next;
+        match self.commit(&group) {
+            Ok(()) => self.apply(first, group),
+            Err(StoreError::Full) => {
+                // Below the reserve what makes room goes on alone.
+                let (freeing, others): (Vec<_>, Vec<_>) = group
+                    .into_iter()
+                    .partition(|waiting| waiting.bundle.frees());
+                let all = others.is_empty();
+                refuse(others, &StoreError::Full);
+                if all || freeing.is_empty() {
+                    return refuse(freeing, &StoreError::Full);
+                }
+                match self.commit(&freeing) {
+                    Ok(()) => self.apply(first, freeing),
+                    Err(error) => refuse(freeing, &error),
+                }
+            }
+            Err(error) => refuse(group, &error),
+        }
+    }
+
     /// Puts the group on disk, or nothing of it.
     fn commit(&mut self, group: &[Waiting]) -> Result<(), StoreError> {
         if let Some(error) = self.shared.failed.lock().clone() {
@@ -269,7 +288,10 @@ impl Writer {
         }
         self.encode(group);
         let bytes = self.buffer.len() as u64;
-        self.shared.space.check(bytes)?;
+        match group.iter().all(|waiting| waiting.bundle.frees()) {
+            true => self.shared.space.check_to_free(bytes)?,
+            false => self.shared.space.check(bytes)?,
+        }
         self.engine.ready()?;
         let mut segment = self.writable()?;
         match segment.commit(&self.buffer) {

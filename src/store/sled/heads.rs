@@ -11,6 +11,7 @@ use super::telemetry::runs::Dated;
 use crate::model::ids::{DeviceId, Origin, PARTITIONS};
 use crate::model::telemetry::Row;
 use crate::model::value::Key;
+use crate::model::Millis;
 use crate::store::traits::LogSequence;
 use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
@@ -182,6 +183,12 @@ impl Heads {
     pub fn rows(&self, device: DeviceId) -> Option<Rows> {
         let shard = self.shard(device).read();
         joined(shard.of(device))
+    }
+
+    /// The earliest time of all that is not sealed of a device.
+    pub fn oldest(&self, device: DeviceId) -> Option<Millis> {
+        let shard = self.shard(device).read();
+        shard.of(device).map(|head| head.oldest).min()
     }
 
     pub fn series(&self, device: DeviceId, key: &str) -> Vec<Dated> {

@@ -30,7 +30,10 @@ impl Engine {
         self.drain()
     }
 
+    /// In the order of sled's keys: neighbours share its pages, and are sealed together.
     fn freeze(&self, devices: &[DeviceId]) {
+        let mut devices = devices.to_vec();
+        devices.sort_by_cached_key(|device| (device.partition().0, *device));
         for slice in devices.chunks(FROZEN) {
             let turn = self.turn.lock();
             slice.iter().for_each(|device| self.heads.freeze(*device));

@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 /// Frames whose entity changes reach sled together.
 const FRAMES: u32 = 512;
 
+/// Devices that a replay remembers at once.
+const KNOWN: usize = 1 << 16;
+
 /// Takes the journal's batches at start, leaving out what is in the tables already.
 pub struct Replay<'a> {
     engine: &'a Engine,
@@ -198,7 +201,10 @@ impl<'a> Step<'a> {
             return Ok(true);
         };
         // What is sealed during the replay is below the sequences still to come, so the first
-        // look stands.
+        // look stands, and so does another one.
+        if known.sealed.len() >= KNOWN {
+            known.sealed.clear();
+        }
         let sealed = match known.sealed.get(&device) {
             Some(sealed) => *sealed,
             None => {

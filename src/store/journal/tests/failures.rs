@@ -6,7 +6,7 @@ use super::super::queue::Queue;
 use super::super::space::Space;
 use super::super::writer::{Journal, Settings};
 use super::{batch, found, Rig, Seen, NODE};
-use crate::model::ids::Incarnation;
+use crate::model::ids::{DeviceId, Incarnation};
 use crate::observability::Metrics;
 use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
@@ -66,9 +66,8 @@ async fn tables_that_stop_following_the_log_stop_the_log_until_a_restart() {
     assert_eq!(rig.batches(), vec![batch(0), batch(1)]);
 }
 
-#[tokio::test]
-async fn below_the_reserve_commits_are_refused_as_full() {
-    let directory = TempDir::new().unwrap();
+/// A journal that is to leave so many bytes of the disk free.
+fn reserving(directory: &TempDir, reserve: u64) -> (Journal, Arc<Seen>) {
     let settings = Settings {
         directory: directory.path().to_owned(),
         node: NODE,
@@ -77,12 +76,42 @@ async fn below_the_reserve_commits_are_refused_as_full() {
         segment_bytes: 1 << 20,
         most_bytes: u64::MAX,
         queue_bytes: 1 << 20,
-        reserve: u64::MAX,
+        reserve,
         faults: Arc::default(),
     };
     let engine = Arc::new(Seen::default());
-    let journal =
-        Journal::start(settings, Default::default(), engine.clone(), Metrics::new()).unwrap();
+    let started = Journal::start(settings, Default::default(), engine.clone(), Metrics::new());
+    (started.unwrap(), engine)
+}
+
+#[tokio::test]
+async fn below_the_reserve_what_makes_room_is_taken_and_all_else_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let figures = rustix::fs::statvfs(directory.path()).unwrap();
+    let free = figures.f_bavail * figures.f_frsize;
+    let (journal, engine) = reserving(&directory, free / 2 * 3);
+    let device = DeviceId::new();
+    let expiry = Change::TelemetryExpire { device, before: 9 };
+    let expiry = Batch::of_device(device, vec![expiry]);
+    // Also where both come in one group.
+    let (refused, taken, late) = tokio::join!(
+        journal.commit(batch(0)),
+        journal.commit(expiry.clone()),
+        journal.commit(batch(1))
+    );
+    assert_eq!(refused, Err(StoreError::Full));
+    assert_eq!(taken, Ok(1));
+    assert_eq!(late, Err(StoreError::Full));
+    assert_eq!(*engine.batches.lock(), vec![(1, expiry.clone())]);
+    assert_eq!(journal.health(), Err(StoreError::Full));
+    drop(journal);
+    assert_eq!(found(directory.path()), vec![expiry]);
+}
+
+#[tokio::test]
+async fn below_the_reserve_commits_are_refused_as_full() {
+    let directory = TempDir::new().unwrap();
+    let (journal, engine) = reserving(&directory, u64::MAX);
     assert_eq!(journal.commit(batch(0)).await, Err(StoreError::Full));
     assert_eq!(journal.health(), Err(StoreError::Full));
     assert!(engine.batches.lock().is_empty());

@@ -108,8 +108,7 @@ fn next_devices(table: &Table, behind: Option<DeviceId>, count: usize) -> Result
 
 /// `None` when nothing of the device is due.
 fn doomed(engine: &Engine, device: DeviceId, limit: Limit) -> Result<Option<Doomed>> {
-    let head = engine.heads.rows(device);
-    let mut oldest = head.and_then(|rows| rows.iter().map(|row| row.ts).min());
+    let mut oldest = engine.heads.oldest(device);
     let mut extent = Extent::default();
     each_of(&engine.table, &keys::of_device(b'm', device), |_, block| {
         oldest = Some(oldest.map_or(block.min, |oldest| oldest.min(block.min)));

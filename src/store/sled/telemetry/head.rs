@@ -26,6 +26,8 @@ pub struct Head {
     keys: Dictionary,
     encoded: Vec<u8>,
     last: (Millis, Origin),
+    /// The earliest time in it.
+    pub oldest: Millis,
     /// Sequence of the first change in it: the journal is needed from there on.
     pub first: LogSequence,
     /// Sequence of the last change in it.
@@ -39,6 +41,7 @@ impl Head {
             keys: Dictionary::default(),
             encoded: Vec::new(),
             last: (0, Origin::default()),
+            oldest: Millis::MAX,
             first,
             through: first,
             since: Instant::now(),
@@ -71,6 +74,7 @@ impl Head {
                 put_value(&mut self.encoded, number, value.as_ref());
             }
             self.last = (row.ts, origin);
+            self.oldest = self.oldest.min(row.ts);
         }
     }
 

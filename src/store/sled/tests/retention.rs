@@ -7,6 +7,7 @@ use crate::model::telemetry::Row;
 use crate::model::units::ByteSize;
 use crate::model::value::{Key, Value};
 use crate::observability::Metrics;
+use crate::store::retention::{Limit, Limits};
 use crate::store::sled::SledStore;
 use crate::store::{Batch, Change, Config, Keeper, Log, RetentionStore, TimeseriesStore};
 use std::sync::Arc;
@@ -196,4 +197,35 @@ async fn a_start_after_a_kill_between_the_renames_finds_everything() {
     let store = open(&settings);
     assert_eq!(times(&store, device(0)).await, kept);
     assert!(!path("sled.old").exists());
+}
+
+#[tokio::test]
+async fn points_that_are_not_sealed_are_found_to_be_too_old() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&config(directory.path()));
+    let mut record = crate::store::contract::named("aged");
+    record.id = device(0);
+    let changes = vec![
+        Change::DevicePut(record),
+        super::message(device(0), 9),
+        super::message(device(0), 2),
+    ];
+    store
+        .commit(Batch::of_device(device(0), changes))
+        .await
+        .unwrap();
+    let oldest = 1_700_000_002_000;
+    for (due, found) in [(oldest, 0), (oldest + 1, 1)] {
+        let otherwise = Some(Limit {
+            before: due + 1,
+            due,
+        });
+        let profiles = Default::default();
+        let limits = Limits {
+            profiles,
+            otherwise,
+        };
+        let aged = store.aged(&limits, None, 10).await.unwrap();
+        assert_eq!(aged.doomed.len(), found, "due {due}");
+    }
 }
