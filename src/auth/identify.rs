@@ -42,6 +42,19 @@ impl Auth {
     /// `CertificateUnknown`, `CertificateExpired`, `CertificateNotYetValid`, `CertificateRevoked`,
     /// `DeviceDisabled`, or the store's.
     pub async fn identify(&self, presented: &Presented) -> Result<Identified> {
+        let seen = self.store().directory_version();
+        if let (Presented::Token(token), Some(version)) = (presented, seen) {
+            if let Some(known) = self.0.known.get(token, version) {
+                return Ok(known);
+            }
+            let found = self.ask(presented, seen).await?;
+            self.0.known.put(token, version, &found);
+            return Ok(found);
+        }
+        self.ask(presented, seen).await
+    }
+
+    async fn ask(&self, presented: &Presented, seen: Option<u64>) -> Result<Identified> {
         let credentials = match presented {
             Presented::Token(token) => self.by_token(token).await?,
             Presented::Certificate(chain) => self.by_certificate(chain).await?,
@@ -62,13 +75,19 @@ impl Auth {
                 }
             }
         };
-        self.let_in(credentials).await
+        let mut identified = self.let_in(credentials).await?;
+        identified.seen = seen;
+        Ok(identified)
     }
 
     /// Asks again, once the session stands: a device that was disabled, deleted or given new
     /// credentials between `identify` and its session's start must not stay connected.
     /// Refusals: `DeviceDisabled`, `DeviceDeleted`, `CredentialsChanged`, or the store's.
     pub async fn confirm(&self, identified: &Identified) -> Result<()> {
+        let seen = identified.seen;
+        if seen.is_some() && seen == self.store().directory_version() {
+            return Ok(());
+        }
         let id = identified.device.id;
         let Some(device) = self.store().device(id).await? else {
             return refuse(Reason::DeviceDeleted, "the device was deleted", Some(id));
@@ -208,6 +227,7 @@ impl Auth {
             device,
             profile,
             credentials_version: credentials.version,
+            seen: None,
             until: credentials.accepted_until(),
         })
     }

@@ -13,6 +13,7 @@ mod detached;
 pub mod directory;
 mod first_start;
 mod identify;
+mod known;
 mod material;
 pub mod operators;
 mod passwords;
@@ -42,6 +43,7 @@ pub struct Auth(Arc<Rooms>);
 
 struct Rooms {
     store: SharedStore,
+    known: known::Known,
     directory: Directory,
     operators: Operators,
     audit: AuditLog,
@@ -62,6 +64,8 @@ pub struct Identified {
     pub profile: Profile,
     /// Version of the credentials record that let it in, for [`Auth::confirm`].
     pub credentials_version: u64,
+    /// The directory's version before all this was read (`DeviceStore::directory_version`).
+    pub seen: Option<u64>,
     /// Epoch ms when what it presented is accepted no longer (it was rotated away).
     pub until: Option<crate::model::Millis>,
 }
@@ -97,6 +101,7 @@ impl Auth {
         let operators = Operators::open(&config, store.clone(), clock, passwords, &start).await?;
         let auth = Auth(Arc::new(Rooms {
             store,
+            known: known::Known::default(),
             directory,
             operators,
             audit,

@@ -144,6 +144,44 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Devices, credentials and profiles: who may speak, and how. No `_`: whoever adds a change has
+    /// to think of this.
+    pub fn is_of_directory(&self) -> bool {
+        match self {
+            Change::DevicePut(_)
+            | Change::DeviceDelete(_)
+            | Change::CredentialsPutV1(_)
+            | Change::CredentialsPut(_)
+            | Change::ProfilePutV1(_)
+            | Change::ProfilePutV2(_)
+            | Change::ProfilePut(_)
+            | Change::ProfileDelete(_) => true,
+            Change::Telemetry { .. }
+            | Change::TelemetryDelete { .. }
+            | Change::TelemetryExpire { .. }
+            | Change::AttributesPut { .. }
+            | Change::AttributesDelete { .. }
+            | Change::RpcPut(_)
+            | Change::RpcDelete { .. }
+            | Change::RpcIdsReserved { .. }
+            | Change::SessionPut { .. }
+            | Change::SessionDelete(_)
+            | Change::PollCursor { .. }
+            | Change::OperatorPutV1(_)
+            | Change::OperatorPut(_)
+            | Change::OperatorDelete(_)
+            | Change::ApiKeyPut(_)
+            | Change::ApiKeyDelete(_)
+            | Change::AuditPut(_)
+            | Change::AuditExpire { .. }
+            | Change::SystemPut { .. }
+            | Change::SessionRevoked(_)
+            | Change::RevocationsExpire { .. } => false,
+        }
+    }
+}
+
 /// Which points a telemetry deletion takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteSelection {

@@ -58,6 +58,13 @@ pub trait Log: Send + Sync {
 
 #[async_trait]
 pub trait DeviceStore: Send + Sync {
+    /// Another number after any change of devices, credentials or profiles, before it is answered:
+    /// what was read after asking is still so when the number is the same. `None`: ask again each
+    /// time.
+    fn directory_version(&self) -> Option<u64> {
+        None
+    }
+
     async fn device(&self, id: DeviceId) -> Result<Option<Device>>;
     async fn device_by_name(&self, name: &str) -> Result<Option<Device>>;
     /// `profile`: only devices of this profile. Listed as `paging::page_of_devices` does: text

@@ -1,7 +1,9 @@
 //! The CONNECT decision (contract/mqtt.md 2) and HTTP tokens.
 
 use super::*;
+use crate::model::device::ProfileOptions;
 use crate::model::ids::ProfileId;
+use crate::store::DeviceStore;
 
 const USER: &str = r#"{"userName":"u7"}"#;
 const USER_PASSWORD: &str = r#"{"userName":"u7","password":"p7"}"#;
@@ -221,6 +223,52 @@ async fn a_store_that_cannot_read_refuses_with_its_own_reason() {
     assert_eq!(
         house.reason(&mqtt("c", None, None)).await,
         Some(Reason::StoreFailed)
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_known_is_asked_for_again_after_every_change_of_the_directory() {
+    let house = house().await;
+    let device = house.device("pump", "TOKEN").await;
+    let directory = house.auth.directory();
+    let known = |options: ProfileOptions| {
+        let auth = house.auth.clone();
+        async move {
+            let identified = auth.identify(&http("TOKEN")).await.unwrap();
+            assert_eq!(identified.profile.options, options);
+        }
+    };
+    let broken = || Some(StoreError::Io("broken".into()));
+    known(ProfileOptions::default()).await;
+    // It is known: nothing is read.
+    house.store.fail_reads(broken());
+    known(ProfileOptions::default()).await;
+    house.store.fail_reads(None);
+    // Another device's change is a change.
+    house.device("other", "OTHER").await;
+    house.store.fail_reads(broken());
+    assert_eq!(
+        house.reason(&http("TOKEN")).await,
+        Some(Reason::StoreFailed)
+    );
+    house.store.fail_reads(None);
+    known(ProfileOptions::default()).await;
+    let mut profile = house.store.profile(device.profile).await.unwrap().unwrap();
+    profile.options.ack_malformed = true;
+    let options = profile.options;
+    let change = vec![crate::store::Change::ProfilePut(profile)];
+    let batch = crate::store::Batch::of_system(change);
+    crate::store::Log::commit(&house.store, batch)
+        .await
+        .unwrap();
+    known(options).await;
+    directory
+        .update_credentials(token_order(device.id, "NEW"))
+        .await
+        .unwrap();
+    assert_eq!(
+        house.reason(&http("TOKEN")).await,
+        Some(Reason::CredentialsUnknown)
     );
 }
 

@@ -68,6 +68,7 @@ impl Identify for Doorman {
             profile: profile(),
             device,
             credentials_version: 1,
+            seen: None,
             until: None,
         })
     }

@@ -115,6 +115,10 @@ impl MemoryStore {
         self.inner.state.lock().sequence
     }
 
+    fn directory(&self) -> u64 {
+        self.inner.state.lock().tables.directory
+    }
+
     /// Holds every commit back, before it is applied, until the gate is dropped.
     pub fn gate(&self) -> Gate {
         self.inner.held.send_replace(true);

@@ -27,6 +27,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 #[async_trait]
 impl DeviceStore for MemoryStore {
+    fn directory_version(&self) -> Option<u64> {
+        Some(self.directory())
+    }
+
     async fn device(&self, id: DeviceId) -> Result<Option<Device>> {
         self.read(|tables| tables.devices.get(&id).cloned())
     }

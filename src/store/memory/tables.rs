@@ -31,12 +31,15 @@ pub struct Tables {
     pub operators: BTreeMap<OperatorId, Operator>,
     pub system: BTreeMap<String, Vec<u8>>,
     pub revoked: BTreeMap<String, Millis>,
+    /// Changes of devices, credentials and profiles so far.
+    pub directory: u64,
     pub api_keys: BTreeMap<ApiKeyId, ApiKey>,
     pub audit: BTreeMap<(Millis, AuditId), AuditRow>,
 }
 
 impl Tables {
     pub fn apply(&mut self, change: &Change) {
+        self.directory += u64::from(change.is_of_directory());
         match change {
             Change::Telemetry {
                 device,

@@ -18,7 +18,7 @@ use super::telemetry::todo::Todo;
 use super::tx::Tx;
 use super::{keys, record};
 use crate::model::ids::DeviceId;
-use crate::store::batch::Batch;
+use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 use crate::store::journal::Apply;
 use crate::store::traits::LogSequence;
@@ -39,6 +39,8 @@ pub struct Engine {
     /// Held by whoever changes a device's blocks or series state in sled.
     blocks: Mutex<Blocks>,
     applied: AtomicU64,
+    /// Counts the groups with changes of devices, credentials or profiles.
+    directory: AtomicU64,
     /// All that the journal holds up to here is in sled, flushed and synced.
     durable: AtomicU64,
     /// Commits wait here while heads take more memory than they may.
@@ -112,6 +114,7 @@ impl Engine {
             turn: Mutex::new(()),
             blocks: Mutex::default(),
             applied: AtomicU64::new(applied),
+            directory: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             gate: Gate::new(head_memory),
             room: None,
@@ -159,6 +162,11 @@ impl Engine {
         self.applied.load(Ordering::Acquire)
     }
 
+    /// See `DeviceStore::directory_version`.
+    pub fn directory_version(&self) -> u64 {
+        self.directory.load(Ordering::SeqCst)
+    }
+
     pub(super) fn set_applied(&self, sequence: LogSequence) {
         self.applied.fetch_max(sequence, Ordering::AcqRel);
     }
@@ -200,6 +208,11 @@ impl Apply for Engine {
         if let Some((last, _)) = group.last() {
             tx.commit(*last)?;
             self.set_applied(*last);
+        }
+        let mut changes = group.iter().flat_map(|(_, batch)| &batch.changes);
+        if changes.any(Change::is_of_directory) {
+            // Behind the change itself: whoever sees the old number may still have read the old.
+            self.directory.fetch_add(1, Ordering::SeqCst);
         }
         let weight = self.heads.weight();
         self.table.metrics.head_bytes(weight);

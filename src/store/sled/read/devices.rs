@@ -14,6 +14,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 #[async_trait]
 impl DeviceStore for SledStore {
+    fn directory_version(&self) -> Option<u64> {
+        Some(self.engine().directory_version())
+    }
+
     async fn device(&self, id: DeviceId) -> Result<Option<Device>> {
         self.read("device", &keys::device(id))
     }
