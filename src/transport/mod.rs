@@ -1,6 +1,8 @@
-//! Device protocols, each a whole folder that names no other; `tls` is the room that they share.
+//! Device protocols, each a whole folder that names no other; `tls` and
+//! `proxy` are the rooms that they share.
 
 pub mod coap;
 pub mod http;
 pub mod mqtt;
+pub mod proxy;
 pub mod tls;

@@ -51,8 +51,12 @@ pub fn socket(address: SocketAddr) -> TcpStream {
 
 /// The stream, or OpenSSL's words.
 pub fn handshake(address: SocketAddr, builder: SslConnectorBuilder) -> Result<Tls, String> {
+    handshake_over(socket(address), builder)
+}
+
+pub fn handshake_over(socket: TcpStream, builder: SslConnectorBuilder) -> Result<Tls, String> {
     let connector = builder.build();
-    let result = connector.connect("localhost", socket(address));
+    let result = connector.connect("localhost", socket);
     result.map_err(|error| match error {
         HandshakeError::Failure(stream) => stream.error().to_string(),
         other => other.to_string(),

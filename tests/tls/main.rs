@@ -11,6 +11,7 @@ mod devices;
 mod generate;
 mod handshakes;
 mod https;
+mod proxy;
 mod reload;
 mod scene;
 mod settings;

@@ -22,5 +22,6 @@ pub struct Config {
     pub keep_alive: Period,
     pub default_poll: Period,
     pub max_poll: Period,
+    pub proxy_protocol: bool,
     pub tls: tls::Config,
 }

@@ -7,6 +7,7 @@ use super::Config;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::registry::Registry;
+use crate::transport::proxy::{self, ProxyError};
 use crate::transport::tls::{HandshakeError, Handshakes, Security, TlsStream};
 use actix_http::error::DispatchError;
 use actix_web::dev::Service;
@@ -31,7 +32,12 @@ impl Entrance {
     /// The connection, if there is room for it, and its handshake if it needs one. What went wrong
     /// before any handler knew of it is counted here.
     pub async fn arrive(self, stream: TcpStream) -> Result<Arrival, DispatchError> {
-        let peer = stream.peer_addr().map_err(DispatchError::Io)?;
+        let mut peer = stream.peer_addr().map_err(DispatchError::Io)?;
+        if self.config.proxy_protocol {
+            if let Some(client) = self.hear_balancer(&stream, peer.ip()).await? {
+                peer = SocketAddr::new(client, 0);
+            }
+        }
         // Only delays small writes if it fails.
         let _ = stream.set_nodelay(true);
         let place = match self.connections.admit(peer.ip()) {
@@ -49,6 +55,23 @@ impl Entrance {
             }
         };
         Ok((Wire::new(socket, place, &self.config), Some(peer)))
+    }
+
+    /// The address that a balancer tells; `None`: its own.
+    async fn hear_balancer(
+        &self,
+        stream: &TcpStream,
+        balancer: IpAddr,
+    ) -> Result<Option<IpAddr>, DispatchError> {
+        let heard = proxy::receive(stream, self.config.header_timeout.0).await;
+        heard.map_err(|error| {
+            let reason = match error {
+                ProxyError::TooSlow => Reason::TooSlow,
+                ProxyError::Header(_) | ProxyError::Gone => Reason::ProtocolViolation,
+            };
+            self.refuse(balancer, &Rejection::new(reason, error.to_string()));
+            DispatchError::Io(io::ErrorKind::ConnectionRefused.into())
+        })
     }
 
     async fn shake_hands(

@@ -128,6 +128,7 @@ mod tests {
             keep_alive: Period(Duration::from_secs(1)),
             default_poll: Period(Duration::from_secs(60)),
             max_poll: Period(Duration::from_secs(300)),
+            proxy_protocol: false,
             tls: crate::transport::tls::Config::off(),
         }
     }

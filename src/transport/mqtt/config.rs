@@ -23,5 +23,6 @@ pub struct Config {
     pub max_subscriptions: usize,
     pub outstanding_bytes: ByteSize,
     pub write_timeout: Period,
+    pub proxy_protocol: bool,
     pub tls: tls::Config,
 }

@@ -36,6 +36,14 @@ impl Handshakes {
         }
     }
 
+    /// As many of one address as in all: behind a balancer there is only one.
+    pub fn in_all(config: &Config) -> Self {
+        Self {
+            most_per_address: config.max_handshakes,
+            ..Self::new(config)
+        }
+    }
+
     /// `Err`: which limit is reached.
     pub fn begin(&self, peer: IpAddr) -> Result<Handshake, &'static str> {
         let mut open = self.open.lock();

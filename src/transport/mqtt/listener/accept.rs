@@ -6,6 +6,7 @@ use super::wire::Wire;
 use super::Shared;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
+use crate::transport::proxy::{self, ProxyError};
 use crate::transport::tls::{Handshake, HandshakeError, Handshakes, Security, TlsStream};
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
@@ -19,15 +20,23 @@ use tokio::net::{TcpListener, TcpStream};
 /// After an error that concerns no single connection, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A socket of the door, and how one speaks over it.
+/// A socket of the door.
 pub(super) struct Entrance {
     pub listener: StdListener,
+    pub ways: Ways,
+}
+
+/// How its connections begin.
+pub(super) struct Ways {
     /// `None`: in the clear.
     pub tls: Option<(Security, Handshakes)>,
+    /// Connections begin with a PROXY header, and so many may still owe it.
+    pub headers: Option<Handshakes>,
 }
 
 pub(super) async fn run(shared: Arc<Shared>, entrance: Entrance, hands: Vec<ArbiterHandle>) {
-    let listener = match TcpListener::from_std(entrance.listener) {
+    let Entrance { listener, ways } = entrance;
+    let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the MQTT socket cannot be used"),
     };
@@ -42,7 +51,7 @@ pub(super) async fn run(shared: Arc<Shared>, entrance: Entrance, hands: Vec<Arbi
                 next = (next + 1) % hands.len().max(1);
                 if let Some(hand) = hands.get(next) {
                     let peer = peer.ip().to_canonical();
-                    if let Err(limit) = admit(&shared, &entrance.tls, stream, peer, hand) {
+                    if let Err(limit) = admit(&shared, &ways, stream, peer, hand) {
                         crowded(&shared, peer, limit);
                     }
                 }
@@ -64,15 +73,19 @@ fn crowded(shared: &Shared, peer: IpAddr, limit: &'static str) {
 /// `Err`: the limit that is reached; the connection is then closed without a word.
 fn admit(
     shared: &Arc<Shared>,
-    tls: &Option<(Security, Handshakes)>,
+    ways: &Ways,
     stream: TcpStream,
     peer: IpAddr,
     hand: &ArbiterHandle,
 ) -> Result<(), &'static str> {
-    let pass = shared.gate.enter(peer)?;
-    let tls = match tls {
-        Some((security, handshakes)) => Some((security.clone(), handshakes.begin(peer)?)),
+    let tls = ways.tls.clone();
+    let owed = match &ways.headers {
+        Some(headers) => Some(headers.begin(peer)?),
         None => None,
+    };
+    let place = match &owed {
+        None => Some(enter(shared, &tls, peer)?),
+        Some(_) => None,
     };
     let handed = stream.set_nodelay(true).and_then(|()| stream.into_std());
     let stream = match handed {
@@ -89,17 +102,77 @@ fn admit(
         let Ok(stream) = TcpStream::from_std(stream) else {
             return;
         };
-        match tls {
-            None => {
-                let wire = Wire::Plain(stream);
-                actix_rt::spawn(serve(Connection::new(shared, wire, pass)));
+        match (place, owed) {
+            (Some(place), _) => begin(shared, stream, place),
+            (None, Some(owed)) => {
+                actix_rt::spawn(hear_balancer(shared, tls, stream, peer, owed));
             }
-            Some((security, place)) => {
-                actix_rt::spawn(shake_hands(shared, security, stream, pass, place));
-            }
+            (None, None) => {}
         }
     });
     Ok(())
+}
+
+/// What a connection must have: a place at the door, and one among the handshakes with TLS.
+type Place = (Pass, Option<(Security, Handshake)>);
+
+fn enter(
+    shared: &Shared,
+    tls: &Option<(Security, Handshakes)>,
+    peer: IpAddr,
+) -> Result<Place, &'static str> {
+    let pass = shared.gate.enter(peer)?;
+    let tls = match tls {
+        Some((security, handshakes)) => Some((security.clone(), handshakes.begin(peer)?)),
+        None => None,
+    };
+    Ok((pass, tls))
+}
+
+fn begin(shared: Arc<Shared>, stream: TcpStream, (pass, tls): Place) {
+    match tls {
+        None => {
+            let wire = Wire::Plain(stream);
+            actix_rt::spawn(serve(Connection::new(shared, wire, pass)));
+        }
+        Some((security, place)) => {
+            actix_rt::spawn(shake_hands(shared, security, stream, pass, place));
+        }
+    }
+}
+
+/// Behind a balancer the limits ask for the address that it tells.
+async fn hear_balancer(
+    shared: Arc<Shared>,
+    tls: Option<(Security, Handshakes)>,
+    stream: TcpStream,
+    balancer: IpAddr,
+    owed: Handshake,
+) {
+    let limit = shared.config.connect_timeout.0;
+    let heard = tokio::select! {
+        _ = shared.stop.cancelled() => return,
+        heard = proxy::receive(&stream, limit) => heard,
+    };
+    drop(owed);
+    match heard {
+        Ok(client) => {
+            let peer = client.map_or(balancer, |client| client.to_canonical());
+            match enter(&shared, &tls, peer) {
+                Ok(place) => begin(shared, stream, place),
+                Err(limit) => crowded(&shared, peer, limit),
+            }
+        }
+        Err(error) => {
+            let reason = match error {
+                ProxyError::TooSlow => Reason::TooSlow,
+                ProxyError::Header(_) | ProxyError::Gone => Reason::ProtocolViolation,
+            };
+            let rejection = Rejection::new(reason, error.to_string());
+            let registry = &shared.registry;
+            registry.refuse_stranger(Transport::Mqtt, balancer, &rejection);
+        }
+    }
 }
 
 /// What needs memory only during the handshake is gone when the connection is served.

@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::transport::tls::{Handshakes, Security};
 pub use bridge::{Bridge, Carried};
 
-use accept::Entrance;
+use accept::{Entrance, Ways};
 use actix_rt::Arbiter;
 use gate::Gate;
 use std::io;
@@ -95,7 +95,7 @@ pub fn start(
     let address = sockets.plain.local_addr()?;
     let tls = sockets.tls.as_ref();
     let tls_address = tls.map(|(socket, _)| socket.local_addr()).transpose()?;
-    let entrances = entrances(sockets)?;
+    let entrances = entrances(&config, sockets)?;
     let settings = Settings::new(&config, rules, registry.max_session_expiry());
     let arbiters = (0..workers(&config))
         .map(|_| Arbiter::try_new())
@@ -124,18 +124,29 @@ pub fn start(
     })
 }
 
-fn entrances(sockets: Sockets) -> io::Result<Vec<Entrance>> {
+fn entrances(config: &Config, sockets: Sockets) -> io::Result<Vec<Entrance>> {
     sockets.plain.set_nonblocking(true)?;
+    let headers = || {
+        config
+            .proxy_protocol
+            .then(|| Handshakes::in_all(&config.tls))
+    };
     let mut entrances = vec![Entrance {
         listener: sockets.plain,
-        tls: None,
+        ways: Ways {
+            tls: None,
+            headers: headers(),
+        },
     }];
     if let Some((listener, security)) = sockets.tls {
         listener.set_nonblocking(true)?;
         let handshakes = Handshakes::new(security.config());
         entrances.push(Entrance {
             listener,
-            tls: Some((security, handshakes)),
+            ways: Ways {
+                tls: Some((security, handshakes)),
+                headers: headers(),
+            },
         });
     }
     Ok(entrances)
