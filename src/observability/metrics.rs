@@ -61,6 +61,8 @@ struct Inner {
     commits: Counter,
     journal_bytes: Counter,
     data_bytes: Gauge,
+    compactions: Counter,
+    compacted_bytes: Counter,
     damaged_blocks: Counter,
     certificate_days: Family<DoorLabel, Gauge>,
     certificate_reloads: Family<ReloadLabels, Counter>,
@@ -107,6 +109,17 @@ impl Metrics {
             "Size of the data directory on disk",
             data_bytes.clone(),
         );
+        let (compactions, compacted_bytes) = (Counter::default(), Counter::default());
+        registry.register(
+            "compactions",
+            "Times that the tables' file was made anew",
+            compactions.clone(),
+        );
+        registry.register(
+            "compacted_bytes",
+            "Bytes of disk that this gave back",
+            compacted_bytes.clone(),
+        );
         let damaged_blocks = Counter::default();
         registry.register(
             "damaged_blocks",
@@ -151,6 +164,8 @@ impl Metrics {
             commits,
             journal_bytes,
             data_bytes,
+            compactions,
+            compacted_bytes,
             damaged_blocks,
             certificate_days,
             certificate_reloads,
@@ -217,6 +232,12 @@ impl Metrics {
         self.0
             .data_bytes
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The tables' file was made anew and is so many bytes smaller.
+    pub fn compacted(&self, bytes: u64) {
+        self.0.compactions.inc();
+        self.0.compacted_bytes.inc_by(bytes);
     }
 
     /// A block of points or a page of latest values cannot be read.

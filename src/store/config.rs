@@ -19,10 +19,11 @@ pub struct Config {
     pub retention: Period,
     pub retention_slice: usize,
     pub max_size: ByteSize,
+    pub compact_above: ByteSize,
 }
 
-/// sled's real use of memory runs to several times its setting.
-const SLED: u64 = 4;
+/// sled's real use of memory runs to four times its setting, and two are open during a compaction.
+const SLED: u64 = 8;
 
 /// Commits wait when the journal comes to this many times its size.
 const OVERSHOOT: u64 = 2;

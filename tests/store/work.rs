@@ -36,6 +36,7 @@ pub fn config(path: &Path) -> Config {
         retention: Period(Duration::ZERO),
         retention_slice: 1000,
         max_size: ByteSize(0),
+        compact_above: ByteSize(256 << 20),
     }
 }
 

@@ -1,41 +1,41 @@
-//! When the data directory is too big, and how much of the points it may keep.
+//! How much of the points may stay, so that the data directory keeps to its size.
 //!
-//! The directory takes several times what its blocks hold, and its file does not shrink: dropped
-//! room is used again by later writes, after a while. So the size on disk alone cannot say how much
-//! to drop. It says *when*: each time it grows to a new height above 85 % of the cap, the points
-//! get a tenth less than they have; between such heights they keep what they got.
+//! The engine's file is made anew beside the old one when it has become large (see `sled::compact`):
+//! old and new file must fit below the cap together, and between two such times the file grows to
+//! more than twice of what is in it. So the points get a fifth of the cap, whatever the files have
+//! at the moment; the oldest tenth of that goes when it is full.
 //!
 //! ```text
-//!  disk   ────╱────────╱─── new height: 10 % less        points   ╱|╱|     ╱|╱| between 90 and 100 %
-//!            85 %                                                 budget   of their budget
+//!  points   ╱|╱|╱|  between 18 and 20 %       disk   ╱▌╱▌╱▌  from 25 to 60 %, and to 90 % while
+//!                   of the cap                               both files are there
 //! ```
+//!
+//! Should the directory grow above the cap all the same (what is no point may take it, or the disk
+//! have no room for a new file), each new height takes a tenth of what the points have.
 
 use crate::model::Millis;
 
-/// Points are dropped from this part of the cap on, so that the cap itself holds meanwhile.
-const SOFT_PERCENT: u64 = 85;
-/// How much the directory must grow to count as a new height, in parts of the cap.
+/// Points have this part of the cap.
+const SHARE: u64 = 5;
+/// How much the directory must grow to count as a new height, or to be measured again, in parts of
+/// the cap.
 const STEP: u64 = 25;
-/// Points always keep this part of the cap: what sled and the journal take beside them is not
-/// theirs to make good.
+/// Points always keep this part of the cap: what is no point is not theirs to make good.
 const FLOOR: u64 = 16;
 /// How often the points are measured while the directory does not grow.
 const MEASURE_EVERY: Millis = 10_000;
-
-/// From this size on a start makes the directory small again, if it can.
-pub fn start_of_shrinking(limit: u64) -> u64 {
-    limit / 100 * SOFT_PERCENT
-}
 
 pub struct Cap {
     /// Bytes; 0 = none.
     limit: u64,
     /// Sizes up to here were answered already.
     height: u64,
-    /// Bytes of blocks that may stay; `None` = the directory was never too big.
-    budget: Option<u64>,
+    /// Bytes of blocks that stay when there are too many.
+    budget: u64,
     /// Points above the budget could not be dropped.
     owed: bool,
+    /// The size at the last measuring.
+    measured: u64,
     next_measure: Millis,
 }
 
@@ -43,9 +43,10 @@ impl Cap {
     pub fn new(limit: u64) -> Self {
         Self {
             limit,
-            height: start_of_shrinking(limit),
-            budget: None,
+            height: limit,
+            budget: full_budget(limit),
             owed: false,
+            measured: 0,
             next_measure: Millis::MIN,
         }
     }
@@ -56,36 +57,38 @@ impl Cap {
 
     /// Whether [`Cap::keep`] must be asked; it is not for free.
     pub fn wants_to_know(&mut self, disk: u64, now: Millis) -> bool {
-        if self.limit == 0 {
+        if self.limit == 0 || disk <= self.limit / SHARE {
             return false;
         }
-        let due = self.budget.is_some() && now >= self.next_measure;
-        if due || self.owed || disk > self.height {
+        let grown = disk > self.measured.saturating_add(self.limit / STEP);
+        if grown || self.owed || disk > self.height || now >= self.next_measure {
+            self.measured = disk;
             self.next_measure = now.saturating_add(MEASURE_EVERY);
             return true;
         }
+        // What it grows by from here on counts.
+        self.measured = self.measured.min(disk);
         false
     }
 
     /// Bytes of blocks that may stay, when that is less than there are. `disk`: size of the
     /// directory; `live`: bytes of its blocks.
     pub fn keep(&mut self, disk: u64, live: u64) -> Option<u64> {
+        if disk < self.limit / 4 * 3 {
+            self.height = self.limit;
+            self.budget = full_budget(self.limit);
+        }
+        let mut most = self.budget / 9 * 10;
         if disk > self.height {
             self.height = disk.saturating_add(self.limit / STEP);
-            let had = self.budget.map_or(live, |budget| budget.min(live));
-            let mut fits = had / 10 * 9;
-            if disk > self.limit && self.budget.is_none() {
-                let part = u128::from(fits) * u128::from(self.limit) / u128::from(disk);
-                fits = u64::try_from(part).unwrap_or(fits);
-            }
-            let fits = fits.max(self.limit / FLOOR);
-            self.budget = Some(fits);
-            return (live > fits).then_some(fits);
+            let fits = self.budget.min(live) / 10 * 9;
+            self.budget = fits.max(self.limit / FLOOR);
+            most = self.budget;
         }
-        let budget = self.budget?;
-        let owed = std::mem::take(&mut self.owed);
-        let most = if owed { budget } else { budget / 9 * 10 };
-        (live > most).then_some(budget)
+        if std::mem::take(&mut self.owed) {
+            most = self.budget;
+        }
+        (live > most).then_some(self.budget)
     }
 
     /// What [`Cap::keep`] said was not done, or in part only.
@@ -94,46 +97,61 @@ impl Cap {
     }
 }
 
+fn full_budget(limit: u64) -> u64 {
+    limit / SHARE / 10 * 9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn below_the_cap_and_without_one_nothing_is_asked() {
+    fn far_below_the_cap_and_without_one_nothing_is_asked() {
         let mut cap = Cap::new(1_000);
-        assert!(!cap.wants_to_know(850, 0));
+        assert!(!cap.wants_to_know(200, 0));
         assert!(!Cap::new(0).wants_to_know(u64::MAX, 0));
     }
 
     #[test]
-    fn a_new_height_takes_a_tenth_and_the_same_height_takes_nothing_more() {
+    fn points_are_measured_now_and_then_and_when_the_directory_grows() {
         let mut cap = Cap::new(1_000);
-        assert!(cap.wants_to_know(900, 0));
-        assert_eq!(cap.keep(900, 400), Some(360));
-        assert!(!cap.wants_to_know(900, 1), "it was measured just now");
-        assert!(cap.wants_to_know(900, MEASURE_EVERY));
-        assert_eq!(cap.keep(900, 360), None);
-        assert_eq!(cap.keep(900, 401), Some(360), "over the budget by a tenth");
-        assert_eq!(cap.keep(935, 360), None, "no new height yet");
-        assert_eq!(cap.keep(950, 360), Some(324));
+        assert!(cap.wants_to_know(300, 0));
+        assert!(!cap.wants_to_know(340, 1), "it was measured just now");
+        assert!(cap.wants_to_know(341, 2));
+        assert!(cap.wants_to_know(341, 2 + MEASURE_EVERY));
+        // A smaller file took its place.
+        assert!(!cap.wants_to_know(250, 3 + MEASURE_EVERY));
+        assert!(cap.wants_to_know(291, 4 + MEASURE_EVERY));
+    }
+
+    #[test]
+    fn points_get_a_fifth_of_the_cap_and_the_oldest_tenth_of_it_goes() {
+        let mut cap = Cap::new(1_000);
+        assert_eq!(cap.keep(500, 200), None);
+        assert_eq!(cap.keep(500, 201), Some(180));
+        assert_eq!(cap.keep(900, 180), None);
+        assert_eq!(cap.keep(1_000, 200), None);
+    }
+
+    #[test]
+    fn above_the_cap_a_new_height_takes_a_tenth_and_the_same_height_takes_nothing_more() {
+        let mut cap = Cap::new(1_000);
+        assert_eq!(cap.keep(1_010, 180), Some(162));
+        assert_eq!(cap.keep(1_050, 162), None);
+        assert_eq!(cap.keep(1_051, 162), Some(144));
+        assert_eq!(cap.keep(700, 170), None, "and it is all forgotten");
+        assert_eq!(cap.keep(700, 201), Some(180));
     }
 
     #[test]
     fn what_was_not_done_is_asked_for_again_and_no_more_than_that() {
         let mut cap = Cap::new(1_000);
-        assert_eq!(cap.keep(900, 400), Some(360));
+        assert_eq!(cap.keep(900, 400), Some(180));
         cap.not_done();
         assert!(cap.wants_to_know(900, 1));
-        assert_eq!(cap.keep(900, 380), Some(360));
+        assert_eq!(cap.keep(900, 190), Some(180));
         assert!(!cap.wants_to_know(900, 2));
-        assert_eq!(cap.keep(900, 380), None);
-    }
-
-    #[test]
-    fn above_the_cap_itself_the_points_shrink_in_proportion() {
-        let mut cap = Cap::new(1_000);
-        assert_eq!(cap.keep(2_000, 400), Some(180));
-        assert_eq!(cap.keep(9_000, 180), Some(162), "only the first time");
+        assert_eq!(cap.keep(900, 190), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod door;
 #[cfg(test)]
 mod tests;
 
-pub use cap::{start_of_shrinking, Cap};
+pub use cap::Cap;
 pub use door::{Aged, Doomed, Extent, Limit, Limits, RetentionStore};
 
 use super::batch::{Batch, Change};

@@ -38,6 +38,7 @@ fn house(retention: Millis, slice: usize, max_size: u64) -> House {
         retention: Period(Duration::from_millis(retention as u64)),
         retention_slice: slice,
         max_size: ByteSize(max_size),
+        compact_above: ByteSize(0),
     };
     let keeper = Keeper::new(Arc::new(store.clone()), metrics.clone(), &config);
     House {
@@ -167,17 +168,17 @@ async fn without_any_retention_nothing_is_ever_written() {
 
 #[tokio::test]
 async fn above_the_cap_the_oldest_points_of_all_devices_go_and_are_named() {
-    // 100 rows of 16 bytes; the cap's 85 % are 1,360 bytes.
-    let mut house = house(0, 100, 1_600);
+    // 100 rows of 16 bytes; the points' share is 1,400 bytes, and a tenth of that goes with them.
+    let mut house = house(0, 100, 7_000);
     let old = house.device(ProfileId::new(), 59).await;
     assert!(house.done(NOW).await.is_empty());
     let new = house.device(ProfileId::new(), 39).await;
     let dropped = house.done(NOW + 1).await;
     assert_eq!(dropped.len(), 1);
-    assert_eq!((dropped[0].device, dropped[0].extent.rows), (old, 10));
-    assert_eq!(dropped[0].before, NOW - 50 * DAY + 1);
-    assert_eq!((house.points(old).await, house.points(new).await), (50, 40));
-    assert_eq!(house.metric("expired_bytes_total{cause=\"size\"}"), 160);
+    assert_eq!((dropped[0].device, dropped[0].extent.rows), (old, 22));
+    assert_eq!(dropped[0].before, NOW - 38 * DAY + 1);
+    assert_eq!((house.points(old).await, house.points(new).await), (38, 40));
+    assert_eq!(house.metric("expired_bytes_total{cause=\"size\"}"), 352);
     assert_eq!(house.metric("data_bytes "), 1_600);
     assert!(house.done(NOW + 2).await.is_empty());
 }
@@ -195,9 +196,10 @@ async fn a_refused_commit_is_an_error_and_comes_up_again() {
     assert_eq!(house.points(device).await, 2);
 }
 
-/// Devices of 60 rows of 16 bytes, under a cap of so many bytes that they all are above its 85 %.
+/// Devices of 60 rows of 16 bytes, under a cap of so many bytes that they have a little more than
+/// their share.
 async fn crowd(count: usize, retention: Millis) -> (House, Vec<DeviceId>) {
-    let house = house(retention, 100, count as u64 * 60 * 16);
+    let house = house(retention, 100, count as u64 * 4_750);
     let mut devices = Vec::new();
     for _ in 0..count {
         devices.push(house.device(ProfileId::new(), 59).await);
@@ -216,9 +218,9 @@ async fn what_the_cap_took_is_told_although_a_later_step_fails() {
     assert_eq!(ticked.failed, Some(crate::store::StoreError::Full));
     let told: Vec<_> = ticked.dropped.iter().map(|one| one.device).collect();
     assert_eq!(told, devices);
-    assert_eq!(house.points(devices[0]).await, 54);
-    assert_eq!(ticked.dropped[0].extent.rows, 6);
-    assert_eq!(house.metric("expired_rows_total{cause=\"size\"}"), 6);
+    assert_eq!(house.points(devices[0]).await, 53);
+    assert_eq!(ticked.dropped[0].extent.rows, 7);
+    assert_eq!(house.metric("expired_rows_total{cause=\"size\"}"), 7);
 }
 
 #[tokio::test]
@@ -232,15 +234,15 @@ async fn of_a_pass_that_fails_half_way_what_was_committed_is_told_and_the_rest_c
     assert_eq!(ticked.failed, Some(crate::store::StoreError::Full));
     assert_eq!(ticked.dropped.len(), 20);
     for one in &ticked.dropped {
-        assert_eq!(house.points(one.device).await, 54);
+        assert_eq!(house.points(one.device).await, 53);
     }
-    assert_eq!(house.metric("expired_rows_total{cause=\"size\"}"), 20 * 6);
+    assert_eq!(house.metric("expired_rows_total{cause=\"size\"}"), 20 * 7);
     house.store.fail_commits(None);
     let rest = house.done(NOW + 1).await;
     assert_eq!(rest.len(), 20);
     assert!(rest.iter().all(|one| !ticked.dropped.contains(one)));
     for device in devices {
-        assert_eq!(house.points(device).await, 54);
+        assert_eq!(house.points(device).await, 53);
     }
     assert!(house.done(NOW + 2).await.is_empty());
 }

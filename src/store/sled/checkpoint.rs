@@ -24,7 +24,6 @@ const OPEN: Duration = Duration::from_secs(600);
 
 /// What a checkpoint needs; shared with its thread.
 pub struct Parts {
-    pub db: sled::Db,
     pub engine: Arc<Engine>,
     pub journal: Journal,
     pub directory: DataDirectory,
@@ -32,7 +31,11 @@ pub struct Parts {
     pub journal_size: u64,
     /// One checkpoint at a time.
     pub running: Mutex<()>,
+    /// Free bytes of the disk that are let alone.
+    pub reserve: u64,
     pub upkeep: Upkeep,
+    #[cfg(test)]
+    pub watcher: Mutex<Option<super::compactor::Watcher>>,
 }
 
 impl Parts {
@@ -56,7 +59,7 @@ impl Parts {
         let watermark = engine.settled()?;
         #[cfg(test)]
         engine.pass("checkpoint: settled");
-        self.db.flush().map_err(failed)?;
+        engine.table.db().flush().map_err(failed)?;
         #[cfg(test)]
         engine.pass("checkpoint: flushed");
         self.directory.sync_sled()?;

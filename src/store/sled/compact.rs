@@ -1,101 +1,105 @@
-//! Making sled's directory small again at a start: its file does not shrink by itself.
+//! When sled's file is to be made anew: it does not shrink by itself, and uses room again late.
 //!
-//! Everything is copied into `sled.new`, which then takes the place of `sled`. Between the two
-//! renames only `sled.old` is there: a start that finds it puts it back.
+//! ```text
+//!  without a cap:   more than four times what it needs
+//!  under a cap:     cap ▕ journal ▕ ahead ▕ new file ▕ old file, up to which a copy fits beside it
+//!                                                     └ 70 % of that, and half as much again as needed
+//! ```
 
-use super::directory::DataDirectory;
-use super::table::failed;
-use crate::store::error::StoreError;
-use crate::store::journal::io;
-use crate::store::journal::segment::sync_directory;
-use crate::store::retention::start_of_shrinking;
+use super::room::AHEAD;
 
-/// Bytes of records that reach the copy together.
-const BATCH: usize = 1 << 20;
-/// Bytes of records after which the copy is flushed, so that little of it is in memory.
-const FLUSH: usize = 32 << 20;
+/// What a record takes in a new file beside its key and value, and that file in percent of all.
+const RECORD: u64 = 200;
+const NEW: u64 = 115;
+/// Files are let alone up to so many times what they need.
+const LOOSE: u64 = 4;
 
-/// Copies when the directory has come near `max_size` (0 = no cap). A copy that does not fit on the
-/// disk is left alone: the store opens as it is. Errors: `Io`, `Damaged`.
-pub fn if_needed(directory: &DataDirectory, cache: u64, max_size: u64) -> Result<(), StoreError> {
-    directory.finish_exchange()?;
-    if max_size == 0 || !directory.sled().exists() {
-        return Ok(());
-    }
-    let before = directory.disk_use()?;
-    if before <= start_of_shrinking(max_size) {
-        return Ok(());
-    }
-    if directory.free()? < before {
-        tracing::warn!(
-            before,
-            "no room to make a smaller copy of the data directory"
-        );
-        return Ok(());
-    }
-    tracing::info!(before, "making a smaller copy of the data directory");
-    copy(directory, cache)?;
-    directory.exchange()?;
-    let after = directory.disk_use()?;
-    tracing::info!(before, after, "the data directory is smaller now");
-    Ok(())
+/// Bytes each.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Of the whole data directory; 0 = no cap.
+    pub limit: u64,
+    /// What the journal may take of it.
+    pub journal: u64,
+    /// A smaller file is not worth it, without a cap.
+    pub above: u64,
 }
 
-fn copy(directory: &DataDirectory, cache: u64) -> Result<(), StoreError> {
-    let old = directory.open_sled(cache)?;
-    let new = directory.open_copy(cache)?;
-    let mut batch = sled::Batch::default();
-    let (mut batched, mut unflushed) = (0, 0);
-    for row in old.iter() {
-        let (key, value) = row.map_err(failed)?;
-        batched += key.len() + value.len();
-        batch.insert(key, value);
-        if batched > BATCH {
-            new.apply_batch(std::mem::take(&mut batch))
-                .map_err(failed)?;
-            unflushed += std::mem::take(&mut batched);
-        }
-        if unflushed > FLUSH {
-            new.flush().map_err(failed)?;
-            unflushed = 0;
-        }
-    }
-    new.apply_batch(batch).map_err(failed)?;
-    new.flush().map_err(failed)?;
-    drop(new);
-    directory.sync_copy()
+/// Bytes of a new file with so many records, which have so many bytes of keys and values.
+pub fn new_file(records: u64, bytes: u64) -> u64 {
+    bytes
+        .saturating_add(records.saturating_mul(RECORD))
+        .saturating_mul(NEW)
+        / 100
 }
 
-impl DataDirectory {
-    fn old(&self) -> std::path::PathBuf {
-        self.path.join("sled.old")
+impl Rule {
+    /// Whether [`Rule::is_due`] must be asked: it takes a walk through all records.
+    pub fn wants_to_know(&self, file: u64) -> bool {
+        file > self.above || self.limit > 0 && file > self.both() / 4
     }
 
-    /// After a kill between or behind the renames.
-    fn finish_exchange(&self) -> Result<(), StoreError> {
-        let (old, now) = (self.old(), self.sled());
-        if !old.exists() {
-            return Ok(());
+    /// `file`: bytes that sled's file has; `new`: that it would have.
+    pub fn is_due(&self, file: u64, new: u64) -> bool {
+        if file > self.above && file > new.saturating_mul(LOOSE) {
+            return true;
         }
-        if now.exists() {
-            return std::fs::remove_dir_all(&old).map_err(|e| io("removing the larger copy", e));
-        }
-        std::fs::rename(&old, &now).map_err(|e| io("putting sled's directory back", e))?;
-        sync_directory(&self.path)
+        let most = self.both().saturating_sub(new);
+        self.limit > 0 && file > most / 10 * 7 && file > new.saturating_add(new / 2)
     }
 
-    fn exchange(&self) -> Result<(), StoreError> {
-        let failed = |e| io("exchanging sled's directory", e);
-        std::fs::rename(self.sled(), self.old()).map_err(failed)?;
-        std::fs::rename(self.path.join("sled.new"), self.sled()).map_err(failed)?;
-        sync_directory(&self.path)?;
-        self.finish_exchange()
+    /// Whether a copy under way must hurry to stay below the cap.
+    pub fn is_pressing(&self, file: u64, new: u64) -> bool {
+        self.limit > 0 && file.saturating_add(new) > self.both() / 10 * 8
     }
 
-    /// Free bytes of the disk.
-    fn free(&self) -> Result<u64, StoreError> {
-        let figures = rustix::fs::statvfs(&self.path)
-            .map_err(|e| StoreError::Io(format!("asking for free disk space: {e}")))?;
-        Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    /// What old and new file may have together.
+    fn both(&self) -> u64 {
+        self.limit
+            .saturating_sub(self.journal.saturating_add(AHEAD))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn without_a_cap_only_a_big_file_that_is_mostly_room_is_due() {
+        let rule = Rule {
+            limit: 0,
+            journal: 64 * MIB,
+            above: 256 * MIB,
+        };
+        assert!(!rule.wants_to_know(256 * MIB));
+        assert!(!rule.is_due(256 * MIB, MIB));
+        assert!(!rule.is_due(400 * MIB, 100 * MIB));
+        assert!(rule.is_due(401 * MIB, 100 * MIB));
+    }
+
+    #[test]
+    fn under_a_cap_the_copy_begins_while_it_fits() {
+        let rule = Rule {
+            limit: 1_016 * MIB,
+            journal: 100 * MIB,
+            above: 1 << 40,
+        };
+        // 900 MiB for both.
+        assert!(!rule.is_due(480 * MIB, 200 * MIB));
+        assert!(rule.is_due(500 * MIB, 200 * MIB));
+        assert!(!rule.is_due(600 * MIB, 450 * MIB), "it would be as big");
+        assert!(rule.wants_to_know(300 * MIB) && !rule.wants_to_know(200 * MIB));
+    }
+
+    #[test]
+    fn a_file_too_big_for_any_copy_below_the_cap_is_made_smaller_all_the_same() {
+        let rule = Rule {
+            limit: 128 * MIB,
+            journal: 16 * MIB,
+            above: 1 << 40,
+        };
+        assert!(rule.is_due(400 * MIB, 200 * MIB));
     }
 }

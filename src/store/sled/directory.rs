@@ -6,9 +6,10 @@
 //!    identity       node id and incarnation, replaced as a whole at each start
 //!    journal/       segments (see `journal::segment`)
 //!    sled/          sled's files; made as sled.new/ and renamed when whole
-//!    sled.old/      while a smaller copy takes its place (see `compact`)
+//!    sled.b/, live  when a smaller copy has taken its place (see `live`)
 //! ```
 
+use super::live;
 use super::room::Room;
 use crate::model::ids::{Incarnation, NodeId};
 use crate::store::error::StoreError;
@@ -18,6 +19,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// How long a lock may take to become free.
@@ -26,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct DataDirectory {
     pub(super) path: PathBuf,
     pub identity: (NodeId, Incarnation),
+    /// Whether sled lives in the second of its directories.
+    pub(super) second: AtomicBool,
     /// Released when the process ends, however it ends.
     _lock: File,
 }
@@ -41,16 +45,13 @@ impl DataDirectory {
         Ok(Self {
             path: path.to_owned(),
             identity,
+            second: AtomicBool::new(live::is_second(path)?),
             _lock: lock,
         })
     }
 
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal")
-    }
-
-    pub(super) fn sled(&self) -> PathBuf {
-        self.path.join("sled")
     }
 
     /// Bytes that all its files take on the disk, those set aside included.
@@ -66,16 +67,30 @@ impl DataDirectory {
             }
             Ok(sum)
         };
-        let failed = |e| io("measuring the data directory", e);
-        let journal = use_of(&self.journal()).map_err(failed)?;
-        let sled = use_of(&self.sled()).map_err(failed)?;
-        let blobs = self.sled().join("blobs");
-        let blobs = if blobs.exists() {
-            use_of(&blobs).map_err(failed)?
-        } else {
-            0
-        };
-        Ok(journal + sled + blobs)
+        let mut sum = use_of(&self.journal());
+        for sled in [self.sled(), self.spare()] {
+            for path in [sled.join("blobs"), sled] {
+                sum = match (sum, use_of(&path)) {
+                    (sum, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => sum,
+                    (sum, found) => sum.and_then(|sum| Ok(sum + found?)),
+                };
+            }
+        }
+        sum.map_err(|e| io("measuring the data directory", e))
+    }
+
+    /// Bytes of sled's file.
+    pub fn sled_file(&self) -> Result<u64, StoreError> {
+        let figures = std::fs::metadata(self.sled().join("db"));
+        let figures = figures.map_err(|e| io("asking for the size of sled's file", e))?;
+        Ok(figures.len())
+    }
+
+    /// Free bytes of the disk.
+    pub fn free(&self) -> Result<u64, StoreError> {
+        let figures = rustix::fs::statvfs(&self.path)
+            .map_err(|e| StoreError::Io(format!("asking for free disk space: {e}")))?;
+        Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
     }
 
     /// Opens sled; `cache` in bytes.
@@ -90,33 +105,33 @@ impl DataDirectory {
 
     /// A start killed half-way leaves `sled.new` behind and nothing else.
     fn make_sled(&self, cache: u64) -> Result<(), StoreError> {
-        let db = self.open_copy(cache)?;
+        let fresh = self.path.join("sled.new");
+        let db = self.open_copy(&fresh, cache)?;
         db.flush().map_err(super::table::failed)?;
         drop(db);
-        self.sync_copy()?;
+        sync_files(&fresh)?;
         #[cfg(test)]
         crate::store::moments::pass("start: sled made", || {});
-        std::fs::rename(self.fresh(), self.sled())
-            .map_err(|e| io("naming the sled directory", e))?;
+        std::fs::rename(fresh, self.sled()).map_err(|e| io("naming the sled directory", e))?;
         sync_directory(&self.path)
     }
 
-    fn fresh(&self) -> PathBuf {
-        self.path.join("sled.new")
-    }
-
-    /// An empty one beside `sled`, in place of what was left of another.
-    pub(super) fn open_copy(&self, cache: u64) -> Result<sled::Db, StoreError> {
-        let fresh = self.fresh();
-        if fresh.exists() {
-            std::fs::remove_dir_all(&fresh)
+    /// An empty one at `path`, in place of what was left of another.
+    pub(super) fn open_copy(&self, path: &Path, cache: u64) -> Result<sled::Db, StoreError> {
+        if path.exists() {
+            std::fs::remove_dir_all(path)
                 .map_err(|e| io("removing an unfinished sled directory", e))?;
         }
-        open_patiently(&fresh, cache)
+        open_patiently(path, cache)
     }
 
-    pub(super) fn sync_copy(&self) -> Result<(), StoreError> {
-        sync_files(&self.fresh())
+    pub(super) fn sync_spare(&self) -> Result<(), StoreError> {
+        let spare = self.spare();
+        let blobs = spare.join("blobs");
+        if blobs.exists() {
+            sync_files(&blobs)?;
+        }
+        sync_files(&spare)
     }
 
     /// Keeps blocks ahead of sled's file.
@@ -134,7 +149,8 @@ impl DataDirectory {
         if blobs.exists() {
             sync_files(&blobs)?;
         }
-        Ok(())
+        // The name of the directory that sled lives in, should it be new.
+        sync_directory(&self.path)
     }
 }
 
@@ -228,7 +244,7 @@ fn raise_incarnation(path: &Path) -> Result<(NodeId, Incarnation), StoreError> {
         Ok(text) => parse_identity(&text)
             .ok_or_else(|| StoreError::Damaged("the data directory's identity".into()))?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            if path.join("sled").exists() {
+            if live::exists(path) {
                 return Err(StoreError::Damaged(
                     "the data directory's identity is missing".into(),
                 ));

@@ -13,7 +13,7 @@ use super::heads::Heads;
 use super::memory::Gate;
 use super::room::Room;
 use super::steps::Step;
-use super::table::{failed, Table};
+use super::table::Table;
 use super::telemetry::todo::Todo;
 use super::tx::Tx;
 use super::{keys, record};
@@ -128,6 +128,13 @@ impl Engine {
         Self { room, ..self }
     }
 
+    /// sled works in another file now.
+    pub(super) fn move_room(&self, room: Room) {
+        if let Some(mine) = &self.room {
+            mine.become_of(room);
+        }
+    }
+
     /// Asked before sled is made to write. Errors: `Full` when it might not fit on the disk.
     pub fn ensure_room(&self) -> Result<(), StoreError> {
         self.room.as_ref().map_or(Ok(()), Room::ensure)
@@ -187,9 +194,7 @@ impl Engine {
         let applied = self.applied();
         let value = record::encode(&applied)?;
         self.table
-            .tree
-            .insert(keys::APPLIED, value)
-            .map_err(failed)?;
+            .write(vec![(keys::APPLIED.to_vec(), Some(value))])?;
         drop(turn);
         // Heads opened since then begin above `applied`; one that is gone by now is in sled.
         let needed = self.heads.first_needed();

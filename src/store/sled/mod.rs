@@ -9,10 +9,12 @@
 mod apply;
 mod checkpoint;
 mod compact;
+mod compactor;
 mod directory;
 mod engine;
 mod heads;
 mod keys;
+mod live;
 mod memory;
 mod merging;
 mod read;
@@ -22,6 +24,7 @@ mod sealing;
 mod steps;
 mod table;
 mod telemetry;
+mod twin;
 mod tx;
 mod upkeep;
 
@@ -29,6 +32,8 @@ mod upkeep;
 mod tests;
 
 use self::checkpoint::{Checkpointer, Parts};
+use self::compact::Rule;
+use self::compactor::Compactor;
 use self::directory::DataDirectory;
 use self::engine::Engine;
 use self::read::aside::Asides;
@@ -52,6 +57,7 @@ use tokio::sync::oneshot;
 /// An open data directory. Dropping it without [`Log::close`] is as safe as a kill.
 pub struct SledStore {
     // Stopped before the parts go.
+    compactor: Arc<Compactor>,
     checkpointer: Arc<Checkpointer>,
     parts: Arc<Parts>,
     /// Where reads that take long are done.
@@ -70,11 +76,11 @@ impl SledStore {
         moments::pass("start: identity raised", || {});
         let (node, incarnation) = directory.identity;
         let shares = config.shares();
-        compact::if_needed(&directory, shares.cache, config.max_size.0)?;
+        directory.tidy()?;
         let db = directory.open_sled(shares.cache)?;
         #[cfg(test)]
         moments::pass("start: sled open", || {});
-        let table = Table::new((*db).clone(), metrics.clone());
+        let table = Table::new(db, metrics.clone());
         telemetry::by_time::complete(&table)?;
         let engine = Engine::new(table, ByteSize(shares.heads).bytes())?;
         let engine = Arc::new(engine.with_room(directory.room()?));
@@ -111,16 +117,25 @@ impl SledStore {
         #[cfg(test)]
         moments::pass("start: journal begun", || {});
         let parts = Arc::new(Parts {
-            db,
             engine,
             journal,
             directory,
             journal_size: config.journal_size.0,
+            reserve: config.reserve.0,
             running: Default::default(),
             upkeep,
+            #[cfg(test)]
+            watcher: Default::default(),
         });
         let checkpointer = Arc::new(Checkpointer::start(parts.clone())?);
+        let rule = Rule {
+            limit: config.max_size.0,
+            journal: config.journal_size.0,
+            above: config.compact_above.0,
+        };
+        let compactor = Compactor::start(parts.clone(), rule, shares.cache)?;
         Ok(Self {
+            compactor: Arc::new(compactor),
             checkpointer,
             parts,
             asides: Arc::new(Asides::start()?),
@@ -136,6 +151,7 @@ impl SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
+        self.compactor.stop();
         self.checkpointer.stop();
         self.parts.journal.stop();
         // Last: commits wait for it.
@@ -168,9 +184,10 @@ impl Log for SledStore {
             return tests::copy_as_a_kill_leaves_it(&self.parts, image);
         }
         let parts = self.parts.clone();
-        let checkpointer = self.checkpointer.clone();
+        let (compactor, checkpointer) = (self.compactor.clone(), self.checkpointer.clone());
         let (done, answer) = oneshot::channel();
         let close = move || {
+            compactor.stop();
             checkpointer.stop();
             parts.journal.stop();
             parts.upkeep.stop();

@@ -15,15 +15,12 @@ use std::path::Path;
 
 /// Bytes set aside ahead of the file's end; topped up at half of it. Between two questions sled
 /// writes one group of commits (4 MiB encoded at most) or one slice of heads.
-const AHEAD: u64 = 16 << 20;
+pub const AHEAD: u64 = 16 << 20;
 
-pub struct Room {
-    file: File,
-    held: Mutex<Held>,
-}
+pub struct Room(Mutex<Held>);
 
-#[derive(Default)]
 struct Held {
+    file: File,
     /// Blocks are there up to this offset ...
     until: u64,
     /// ... unless the file has become shorter than this, which gives them back.
@@ -34,19 +31,25 @@ impl Room {
     /// For sled's file `db` in its directory.
     pub fn open(sled: &Path) -> Result<Self, StoreError> {
         let file = OpenOptions::new().write(true).open(sled.join("db"));
-        Ok(Self {
+        Ok(Self(Mutex::new(Held {
             file: file.map_err(|e| io("opening sled's file", e))?,
-            held: Mutex::default(),
-        })
+            until: 0,
+            end: 0,
+        })))
+    }
+
+    /// From now on it keeps what the other one kept.
+    pub fn become_of(&self, other: Room) {
+        *self.0.lock() = other.0.into_inner();
     }
 
     /// Errors: `Full` when sled's next writes might not fit.
     pub fn ensure(&self) -> Result<(), StoreError> {
-        let figures = self.file.metadata();
+        let mut held = self.0.lock();
+        let figures = held.file.metadata();
         let end = figures
             .map_err(|e| io("asking for the size of sled's file", e))?
             .len();
-        let mut held = self.held.lock();
         if end < held.end {
             held.until = end;
         }
@@ -55,7 +58,7 @@ impl Room {
             return Ok(());
         }
         let until = end.saturating_add(AHEAD);
-        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, until) {
+        match fallocate(&held.file, FallocateFlags::KEEP_SIZE, 0, until) {
             // Where a file system cannot set blocks aside, the reserve alone has to do.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => held.until = until,
             Err(Errno::NOSPC | Errno::DQUOT) => return Err(StoreError::Full),

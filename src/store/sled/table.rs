@@ -7,10 +7,13 @@
 //!  long value:   0xF0 | chunks u32 le | crc32 u32 le      the bytes are in the chunks
 //! ```
 
+use super::compactor::Written;
 use super::keys;
+use super::twin::Twin;
 use crate::model::ids::{Partition, PARTITIONS};
 use crate::observability::Metrics;
 use crate::store::error::StoreError;
+use parking_lot::{Mutex, RwLock};
 use sled::IVec;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -34,7 +37,11 @@ pub(super) fn failed(error: sled::Error) -> StoreError {
 
 #[derive(Clone)]
 pub struct Table {
-    pub(super) tree: sled::Tree,
+    /// All is in its default tree.
+    pub(super) db: Arc<RwLock<sled::Db>>,
+    /// While a smaller copy is made.
+    pub(super) twin: Arc<Mutex<Option<Twin>>>,
+    pub(super) written: Arc<Written>,
     moves: Arc<[Moves; PARTITIONS as usize]>,
     /// Counts what is damaged.
     pub(super) metrics: Metrics,
@@ -61,13 +68,25 @@ impl Drop for Moving<'_> {
 }
 
 impl Table {
-    pub fn new(tree: sled::Tree, metrics: Metrics) -> Self {
+    pub fn new(db: sled::Db, metrics: Metrics) -> Self {
         let moves = Arc::new(std::array::from_fn(|_| Moves::default()));
         Self {
-            tree,
+            db: Arc::new(RwLock::new(db)),
+            twin: Arc::default(),
+            written: Arc::default(),
             moves,
             metrics,
         }
+    }
+
+    /// The tree of the moment: asked for anew at each look, for a copy may have taken its place.
+    pub fn tree(&self) -> sled::Tree {
+        (**self.db.read()).clone()
+    }
+
+    /// As [`Table::tree`], all of it.
+    pub(super) fn db(&self) -> sled::Db {
+        self.db.read().clone()
     }
 
     /// Says that blocks of these partitions are about to move.
@@ -94,7 +113,7 @@ impl Table {
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         // A long value may be replaced between its record and its chunks: look again then.
         for _ in 0..8 {
-            let Some(value) = self.tree.get(key).map_err(failed)? else {
+            let Some(value) = self.tree().get(key).map_err(failed)? else {
                 return Ok(None);
             };
             match long_header(&value) {
@@ -116,7 +135,7 @@ impl Table {
         &self,
         prefix: &[u8],
     ) -> impl DoubleEndedIterator<Item = Result<(IVec, Bytes), StoreError>> + '_ {
-        let rows = self.tree.scan_prefix(prefix);
+        let rows = self.tree().scan_prefix(prefix);
         rows.filter_map(move |row| {
             let (key, value) = match row {
                 Ok(row) => row,
@@ -135,7 +154,7 @@ impl Table {
         let (chunks, crc) = header;
         let mut bytes = Vec::new();
         for number in 0..chunks {
-            match self.tree.get(keys::chunk(key, number)).map_err(failed)? {
+            match self.tree().get(keys::chunk(key, number)).map_err(failed)? {
                 Some(chunk) => bytes.extend_from_slice(&chunk),
                 None => return Ok(None),
             }

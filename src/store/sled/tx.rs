@@ -72,7 +72,7 @@ impl<'a> Tx<'a> {
     /// Keys with this prefix as this transaction sees them, in order.
     pub fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut found = std::collections::BTreeSet::new();
-        for key in self.table.tree.scan_prefix(prefix).keys() {
+        for key in self.table.tree().scan_prefix(prefix).keys() {
             found.insert(key.map_err(failed)?.to_vec());
         }
         let own = self.pending.range(prefix.to_vec()..);
@@ -108,7 +108,7 @@ impl<'a> Tx<'a> {
         let mut changes = Changes::default();
         self.bytes = 0;
         for (key, value) in std::mem::take(&mut self.pending) {
-            let old = self.table.tree.get(&key).map_err(failed)?;
+            let old = self.table.tree().get(&key).map_err(failed)?;
             if keys::is_block_range(&key) {
                 let moved = by_time::follow(&key, old.as_deref(), value.as_deref());
                 changes.0.extend(moved);
@@ -143,21 +143,7 @@ impl Changes {
         if self.0.is_empty() {
             return Ok(());
         }
-        let mut batch = sled::Batch::default();
-        let mut moves = Vec::new();
-        for (key, value) in self.0 {
-            if keys::is_block_range(&key) {
-                moves.extend(key.first().copied());
-            }
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        moves.sort_unstable();
-        moves.dedup();
-        let _moving = table.moving(moves);
-        table.tree.apply_batch(batch).map_err(failed)
+        table.write(self.0)
     }
 
     /// Returns how many chunks the value took.

@@ -89,7 +89,7 @@ fn by_index(
     skip: usize,
     size: usize,
 ) -> Result<Vec<DeviceId>> {
-    let keys = engine.table.tree.scan_prefix(index).keys();
+    let keys = engine.table.tree().scan_prefix(index).keys();
     let keys: Box<dyn Iterator<Item = _>> = match descending {
         true => Box::new(keys.rev()),
         false => Box::new(keys),

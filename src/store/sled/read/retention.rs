@@ -92,7 +92,7 @@ fn next_devices(table: &Table, behind: Option<DeviceId>, count: usize) -> Result
             }
             _ => prefix.to_vec(),
         };
-        for key in table.tree.range(from..).keys() {
+        for key in table.tree().range(from..).keys() {
             let key = key.map_err(failed)?;
             if found.len() == count {
                 return Ok(found);

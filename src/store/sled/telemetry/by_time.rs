@@ -128,7 +128,7 @@ impl Wanted<'_> {
     fn class_from(&self, width: u8) -> Result<Option<u8>> {
         let from = keys::blocks_from(self.device, width, Millis::MIN);
         let device = keys::of_device(b'M', self.device);
-        let found = self.table.tree.range(from..).next().transpose();
+        let found = self.table.tree().range(from..).next().transpose();
         let key = found.map_err(failed)?.map(|(key, _)| key);
         let key = key.filter(|key| key.starts_with(&device));
         Ok(key
@@ -144,7 +144,7 @@ impl Wanted<'_> {
         let (first, last) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
         let from = keys::blocks_from(self.device, width, first.saturating_sub_unsigned(most));
         let to = keys::blocks_from(self.device, width, last);
-        let mut rows = self.table.tree.range(from..=after(to));
+        let mut rows = self.table.tree().range(from..=after(to));
         let mut count = 0;
         loop {
             let row = match self.order {
@@ -227,10 +227,10 @@ pub fn complete(table: &Table) -> Result<()> {
                 let come = by_time(&key, &value);
                 come.into_iter().for_each(|key| batch.insert(key, &*value));
             }
-            table.tree.apply_batch(batch).map_err(failed)?;
+            table.tree().apply_batch(batch).map_err(failed)?;
         }
     }
     let done = record::encode(&())?;
-    table.tree.insert(keys::BY_TIME, done).map_err(failed)?;
+    table.tree().insert(keys::BY_TIME, done).map_err(failed)?;
     Ok(())
 }

@@ -163,7 +163,7 @@ async fn a_damaged_block_is_left_out_and_the_others_are_served() {
     store.close().await.unwrap();
     drop(store);
     let store = open(&config(directory.path()));
-    let tree = &store.parts.engine.table.tree;
+    let tree = &store.parts.engine.table.tree();
     let blocks: Vec<_> = tree
         .scan_prefix(keys::of_device(b'b', device))
         .flatten()

@@ -23,7 +23,7 @@ const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
 fn table() -> Table {
     let db = sled::Config::new().temporary(true).open().unwrap();
-    Table::new((*db).clone(), crate::observability::Metrics::new())
+    Table::new(db, crate::observability::Metrics::new())
 }
 
 fn put(table: &Table, device: DeviceId, ranges: impl IntoIterator<Item = (u32, BlockRange)>) {
@@ -149,7 +149,7 @@ fn a_store_of_the_first_version_is_completed_once() {
     let value = super::super::record::encode(&(5i64, 900i64, 1u32)).unwrap();
     for number in 0..10_000 {
         let key = keys::block_range(device, number);
-        table.tree.insert(key, value.clone()).unwrap();
+        table.tree().insert(key, value.clone()).unwrap();
     }
     let find = || {
         wanted(&table, device, Order::Ascending, 5..=10)
@@ -159,7 +159,7 @@ fn a_store_of_the_first_version_is_completed_once() {
     assert_eq!(find().blocks.len(), 0);
     complete(&table).unwrap();
     assert_eq!(find().blocks.len(), 10_000);
-    table.tree.clear().unwrap();
+    table.tree().clear().unwrap();
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn name(key: i64) -> Key {
 
 /// Makes the first record with this prefix unreadable.
 fn damage(store: &SledStore, prefix: &[u8]) {
-    let tree = &store.parts.engine.table.tree;
+    let tree = &store.parts.engine.table.tree();
     let (key, value) = tree.scan_prefix(prefix).next().unwrap().unwrap();
     let mut damaged = value.to_vec();
     damaged[0] = 0x7f;
@@ -124,7 +124,7 @@ async fn a_long_block_that_lost_a_part_is_left_out_of_the_answer() {
     }
     assert_eq!(counts(&store, device).await, vec![1, 2, 3]);
     // The last part of the block, not of the series state with its latest value.
-    let tree = &store.parts.engine.table.tree;
+    let tree = &store.parts.engine.table.tree();
     let block = [&[keys::CHUNK][..], &keys::of_device(b'b', device)].concat();
     let (key, _) = tree.scan_prefix(block).next_back().unwrap().unwrap();
     tree.remove(key).unwrap();

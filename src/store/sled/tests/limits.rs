@@ -77,7 +77,7 @@ async fn slow_devices_do_not_leave_a_block_for_each_checkpoint() {
     }
     merge_all(&store);
     let prefix = super::super::keys::of_device(b'b', device);
-    let blocks = store.parts.engine.table.tree.scan_prefix(prefix).count();
+    let blocks = store.parts.engine.table.tree().scan_prefix(prefix).count();
     assert!(blocks <= 4, "{blocks} blocks");
     assert_eq!(counts(&store, device).await, (0..60).collect::<Vec<_>>());
 }
@@ -93,7 +93,7 @@ async fn long_values_are_kept_replaced_and_removed_whole() {
         }])
     };
     let chunks = || {
-        let tree = &store.parts.engine.table.tree;
+        let tree = &store.parts.engine.table.tree();
         tree.scan_prefix([super::super::keys::CHUNK]).count()
     };
     for (length, fill, expected) in [(900_000, 1, 126), (20_000, 2, 3), (10, 3, 0), (7_200, 4, 2)] {

@@ -227,10 +227,10 @@ async fn latest_values_of_many_keys_stand_on_pages_and_are_found() {
     assert_eq!(store.latest(device, None).await.unwrap().len(), 5_000);
     assert_eq!(store.telemetry_keys(device).await.unwrap().len(), 5_000);
     let prefix = super::super::keys::latest_pages(device);
-    let pages = store.parts.engine.table.tree.scan_prefix(prefix).count();
+    let pages = store.parts.engine.table.tree().scan_prefix(prefix).count();
     assert_eq!(pages, 128);
     put(&store, device, vec![Change::DeviceDelete(device)]).await;
     let prefix = super::super::keys::latest_pages(device);
-    let pages = store.parts.engine.table.tree.scan_prefix(prefix).count();
+    let pages = store.parts.engine.table.tree().scan_prefix(prefix).count();
     assert_eq!(pages, 0, "pages of a deleted device are left");
 }

@@ -4,6 +4,7 @@ mod blocks;
 mod by_time;
 mod churn;
 mod columns;
+mod compacting;
 mod contract;
 mod damage;
 mod fixture;
@@ -18,6 +19,7 @@ mod replaying;
 mod retention;
 mod scans;
 mod streams;
+mod twins;
 mod walks;
 
 use super::checkpoint::Parts;
@@ -46,6 +48,7 @@ pub(super) fn config(path: &Path) -> Config {
         retention: Period(Duration::ZERO),
         retention_slice: 1000,
         max_size: ByteSize(0),
+        compact_above: ByteSize(256 << 20),
     }
 }
 
@@ -69,7 +72,7 @@ pub(super) fn copy_as_a_kill_leaves_it(parts: &Parts, image: &Path) -> Result<()
     let no_change = parts.engine.pause();
     // Every other life what sled has in memory reaches its file, as it does now and then.
     if parts.directory.identity.1 .0.is_multiple_of(2) {
-        parts.db.flush().unwrap();
+        parts.engine.table.db().flush().unwrap();
     }
     copy_directory(parts.directory.journal().parent().unwrap(), image);
     drop(no_change);

@@ -58,7 +58,7 @@ impl Lives {
     /// What a start finds after a kill now; before it, sled wrote out what it had (or not).
     fn kill(&mut self, store: SledStore, sled_wrote: bool) -> SledStore {
         if sled_wrote {
-            store.parts.db.flush().unwrap();
+            store.parts.engine.table.db().flush().unwrap();
         }
         self.life += 1;
         copy_as_a_kill_leaves_it(&store.parts, &self.path()).unwrap();
@@ -204,7 +204,7 @@ async fn points_replayed_for_a_deleted_device_and_sealed_on_the_way_go_with_it()
         .iter()
         .map(|table| {
             let prefix = crate::store::sled::keys::of_device(*table, device);
-            store.parts.engine.table.tree.scan_prefix(prefix).count()
+            store.parts.engine.table.tree().scan_prefix(prefix).count()
         })
         .sum();
     assert_eq!(tables, 0, "something of the device is left");

@@ -13,11 +13,11 @@ use crate::store::{Batch, Change, Config, Keeper, Log, RetentionStore, Timeserie
 use std::sync::Arc;
 use tempfile::TempDir;
 
-const DEVICES: u128 = 20;
+pub(super) const DEVICES: u128 = 20;
 /// Bytes of a value, which no compressor makes smaller by much.
 const LENGTH: usize = 2_000;
 
-fn device(n: u128) -> DeviceId {
+pub(super) fn device(n: u128) -> DeviceId {
     DeviceId(uuid::Uuid::from_u128(n + 1))
 }
 
@@ -33,7 +33,7 @@ fn noise(seed: &mut u64) -> Value {
 }
 
 /// About 100 KB of one device; the `n`-th of all, and as late.
-fn batch(n: i64, seed: &mut u64) -> Batch {
+pub(super) fn batch(n: i64, seed: &mut u64) -> Batch {
     let device = device(n as u128 % DEVICES);
     let rows = (0..50).map(|row| Row {
         ts: n * 1000 + row,
@@ -64,7 +64,7 @@ fn capped(path: &std::path::Path, cap: u64) -> Config {
     }
 }
 
-async fn times(store: &SledStore, device: DeviceId) -> Vec<i64> {
+pub(super) async fn times(store: &SledStore, device: DeviceId) -> Vec<i64> {
     let query = HistoryQuery {
         range: i64::MIN..i64::MAX,
         order: Order::Ascending,
@@ -76,14 +76,15 @@ async fn times(store: &SledStore, device: DeviceId) -> Vec<i64> {
 
 #[tokio::test]
 async fn three_times_the_cap_goes_through_the_newest_stay_and_all_that_went_is_counted() {
-    churn(96 << 20, 3).await;
+    let largest = churn(128 << 20, 3).await;
+    assert!(largest <= 128 << 20, "{largest} bytes");
 }
 
 #[tokio::test]
-#[ignore = "takes minutes, and sled takes more than the cap: see the figures it prints"]
-async fn ten_times_the_cap_goes_through_and_the_directory_stays_near_it() {
+#[ignore = "takes minutes"]
+async fn ten_times_the_cap_goes_through_and_the_directory_keeps_to_it() {
     let largest = churn(256 << 20, 10).await;
-    assert!(largest <= 320 << 20, "{largest} bytes");
+    assert!(largest <= 256 << 20, "{largest} bytes");
 }
 
 /// Writes so many times the cap.
@@ -134,45 +135,6 @@ async fn churn(cap: u64, times_of_it: u64) -> u64 {
     assert_eq!(left + dropped, batches as u64 * 50);
     assert!(left * LENGTH as u64 > cap / 32, "too little is left");
     largest
-}
-
-#[tokio::test]
-async fn a_start_near_the_cap_makes_the_directory_smaller_and_loses_nothing() {
-    let directory = TempDir::new().unwrap();
-    let mut settings = capped(directory.path(), 0);
-    settings.max_size = ByteSize(0);
-    let store = open(&settings);
-    let mut seed = 1;
-    for n in 0..400 {
-        store.commit(batch(n, &mut seed)).await.unwrap();
-    }
-    // Deleting devices frees their room for others ...
-    for n in 2..DEVICES {
-        let gone = Batch::of_device(device(n), vec![Change::DeviceDelete(device(n))]);
-        store.commit(gone).await.unwrap();
-    }
-    let kept = (
-        times(&store, device(0)).await,
-        times(&store, device(1)).await,
-    );
-    store.close().await.unwrap();
-    drop(store);
-    let before = super::size_of(directory.path());
-    // ... and a start under a cap gives it back to the disk.
-    settings.max_size = ByteSize(before / 2);
-    for _ in 0..2 {
-        let store = open(&settings);
-        let now = (
-            times(&store, device(0)).await,
-            times(&store, device(1)).await,
-        );
-        assert_eq!(now, kept);
-        assert!(times(&store, device(5)).await.is_empty());
-        let after = super::size_of(directory.path());
-        println!("before {before}, after {after}");
-        assert!(after < before / 3, "{before} bytes before, {after} after");
-        store.close().await.unwrap();
-    }
 }
 
 #[tokio::test]
