@@ -57,7 +57,7 @@ impl Cap {
 
     /// Whether [`Cap::keep`] must be asked; it is not for free.
     pub fn wants_to_know(&mut self, disk: u64, now: Millis) -> bool {
-        if self.limit == 0 || disk <= self.limit / SHARE {
+        if self.limit == 0 || disk <= self.limit / SHARE && !self.owed {
             return false;
         }
         let grown = disk > self.measured.saturating_add(self.limit / STEP);

@@ -170,14 +170,14 @@ async fn without_any_retention_nothing_is_ever_written() {
 async fn above_the_cap_the_oldest_points_of_all_devices_go_and_are_named() {
     // 100 rows of 16 bytes; the points' share is 1,400 bytes, and a tenth of that goes with them.
     let mut house = house(0, 100, 7_000);
-    let old = house.device(ProfileId::new(), 59).await;
+    let old = house.device(ProfileId::new(), 79).await;
     assert!(house.done(NOW).await.is_empty());
-    let new = house.device(ProfileId::new(), 39).await;
+    let new = house.device(ProfileId::new(), 19).await;
     let dropped = house.done(NOW + 1).await;
     assert_eq!(dropped.len(), 1);
     assert_eq!((dropped[0].device, dropped[0].extent.rows), (old, 22));
-    assert_eq!(dropped[0].before, NOW - 38 * DAY + 1);
-    assert_eq!((house.points(old).await, house.points(new).await), (38, 40));
+    assert_eq!(dropped[0].before, NOW - 58 * DAY + 1);
+    assert_eq!((house.points(old).await, house.points(new).await), (58, 20));
     assert_eq!(house.metric("expired_bytes_total{cause=\"size\"}"), 352);
     assert_eq!(house.metric("data_bytes "), 1_600);
     assert!(house.done(NOW + 2).await.is_empty());

@@ -99,14 +99,14 @@ async fn write(store: &SledStore, first: i64, acknowledged: &AtomicI64, stop: im
 #[tokio::test]
 async fn a_kill_at_each_step_of_the_exchange_loses_nothing_acknowledged() {
     let directory = TempDir::new().unwrap();
-    let images = TempDir::new().unwrap();
+    let kept = TempDir::new().unwrap();
     let store = open(&keen(directory.path()));
     let acknowledged = Arc::new(AtomicI64::new(0));
     type Image = (Moment, i64, std::path::PathBuf);
     let taken: Arc<Mutex<Vec<Image>>> = Arc::default();
     let watcher = {
         let (acknowledged, taken) = (acknowledged.clone(), taken.clone());
-        let (from, to) = (directory.path().to_owned(), images.path().to_owned());
+        let (from, to) = (directory.path().to_owned(), kept.path().to_owned());
         let parts = store.parts.clone();
         move |moment| {
             let mut taken = taken.lock();
@@ -133,7 +133,8 @@ async fn a_kill_at_each_step_of_the_exchange_loses_nothing_acknowledged() {
     let written = acknowledged.load(Ordering::SeqCst);
     assert_eq!(counts(&store, device(0)).await.len() as i64, written);
     let mut moments = Vec::new();
-    for (moment, least, image) in taken.lock().drain(..) {
+    let images = std::mem::take(&mut *taken.lock());
+    for (moment, least, image) in images {
         let store = open(&keen(&image));
         let found = counts(&store, device(0)).await;
         let expected: Vec<i64> = (0..found.len() as i64).collect();
