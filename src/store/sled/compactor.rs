@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// How often the file is looked at when little is written, and after a failure.
 const LATER: Duration = Duration::from_secs(60);
 /// Bytes written after which it is looked at.
-const RING: u64 = 2 << 20;
+const RING: u64 = if cfg!(test) { 16 << 10 } else { 2 << 20 };
 /// Bytes of the copy after which it is flushed, so that little of it is in memory.
 const FLUSH: u64 = 16 << 20;
 /// Records counted between two looks at the stop sign.
@@ -282,6 +282,7 @@ impl Work {
 
     #[cfg(test)]
     fn at(&self, moment: Moment) {
+        crate::store::moments::pass(&format!("compaction: {moment:?}"), || {});
         let watcher = self.parts.watcher.lock().clone();
         if let Some(watcher) = watcher {
             watcher(moment);

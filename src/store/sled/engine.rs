@@ -149,7 +149,7 @@ impl Engine {
     /// See `moments`.
     #[cfg(test)]
     pub fn pass(&self, moment: &str) {
-        let flush = || assert!(self.table.tree.flush().is_ok());
+        let flush = || assert!(self.table.db().flush().is_ok());
         crate::store::moments::pass(moment, flush);
     }
 

@@ -181,6 +181,7 @@ impl Log for SledStore {
     async fn close(&self) -> Result<(), StoreError> {
         #[cfg(test)]
         if let Some(image) = &self.killed_into {
+            self.compactor.stop();
             return tests::copy_as_a_kill_leaves_it(&self.parts, image);
         }
         let parts = self.parts.clone();

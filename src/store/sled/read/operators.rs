@@ -72,7 +72,7 @@ fn audit(
         return Ok(page);
     }
     let inside = keys::audit_from(range.start)..keys::audit_from(range.end);
-    for row in table.tree.range(inside).rev() {
+    for row in table.tree().range(inside).rev() {
         let (key, _) = row.map_err(failed)?;
         if page.total >= skip && page.rows.len() < limit {
             if let Some(value) = table.get(&key)? {
