@@ -190,7 +190,8 @@ impl From<StoreError> for ApiError {
 
 impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
-        let Rejection { reason, detail } = rejection;
+        let seconds = rejection.retry_seconds().unwrap_or(RETRY_SECONDS);
+        let Rejection { reason, detail, .. } = rejection;
         match reason {
             Reason::StoreFull | Reason::ShuttingDown | Reason::StaleEpoch => {
                 Self::unavailable(reason.label()).detail(detail)
@@ -198,7 +199,7 @@ impl From<Rejection> for ApiError {
             Reason::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::PARAMETERS, detail),
             Reason::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, code::GENERAL, detail),
             Reason::QueueFull | Reason::RateLimited | Reason::TooManyConnections => {
-                Self::too_many("Too many requests for this device!", RETRY_SECONDS).detail(detail)
+                Self::too_many("Too many requests for this device!", seconds).detail(detail)
             }
             Reason::DeviceDeleted => Self::no_such_device(),
             Reason::DeviceDisabled => Self::new(

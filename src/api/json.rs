@@ -4,6 +4,7 @@ use super::provisioning;
 use crate::model::credentials::Credentials;
 use crate::model::device::{Device, Profile};
 use crate::model::operator::{NO_CUSTOMER_ID, TENANT_ID};
+use crate::model::rates::Rates;
 use serde_json::{json, Value};
 use std::fmt::Display;
 
@@ -89,7 +90,12 @@ pub fn profile(record: &Profile) -> Value {
         "defaultDashboardId": null,
         "defaultQueueName": null,
         "profileData": {
-            "configuration": {"type": "DEFAULT", "storageTtlSeconds": record.retention},
+            "configuration": {
+                "type": "DEFAULT",
+                "storageTtlSeconds": record.retention,
+                "transportDeviceMsgRateLimit": shown(&record.rates.messages),
+                "transportDeviceTelemetryDataPointsRateLimit": shown(&record.rates.points),
+            },
             "transportConfiguration": {
                 "type": "DEFAULT",
                 "sendAckOnValidationException": record.options.ack_malformed,
@@ -105,6 +111,10 @@ pub fn profile(record: &Profile) -> Value {
         "externalId": null,
         "version": record.version,
     })
+}
+
+fn shown(rates: &Option<Rates>) -> Option<String> {
+    rates.as_ref().map(ToString::to_string)
 }
 
 pub fn profile_info(record: &Profile) -> Value {

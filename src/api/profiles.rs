@@ -11,9 +11,10 @@ use super::params::{self, Params};
 use super::provisioning;
 use super::ApiState;
 use crate::auth::directory::ProfileOrder;
-use crate::model::device::{ChainOptions, Profile, ProfileOptions};
+use crate::model::device::{ChainOptions, Profile, ProfileOptions, ProfileRates};
 use crate::model::ids::ProfileId;
 use crate::model::query::{PageRequest, SortBy};
+use crate::model::rates::Rates;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::HttpResponse;
 use serde::Deserialize;
@@ -56,7 +57,10 @@ pub fn endpoints() -> Vec<Endpoint> {
                     "Create a device profile, or update the one that `id` names. \
                      `profileData.configuration.storageTtlSeconds`: how long points of its devices \
                      are kept, in seconds; 0 = for ever, null = as store.retention says, left out = \
-                     as it was",
+                     as it was. `transportDeviceMsgRateLimit` and \
+                     `transportDeviceTelemetryDataPointsRateLimit` (`\"100:1s,3000:1m\"`, or \
+                     `\"100:1\"` in plain seconds): what one device may send; empty = without limit, \
+                     null = as device.message_rate and device.point_rate say",
                 )
                 .takes("SaveDeviceProfile")
                 .gives("DeviceProfile")
@@ -159,9 +163,17 @@ struct Configuration {
     /// Left out is not the same as `null`.
     #[serde(default, deserialize_with = "named")]
     storage_ttl_seconds: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "named")]
+    transport_device_msg_rate_limit: Option<Option<String>>,
+    #[serde(default, deserialize_with = "named")]
+    transport_device_telemetry_data_points_rate_limit: Option<Option<String>>,
 }
 
-fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
+fn named<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
     Option::deserialize(from).map(Some)
 }
 
@@ -204,6 +216,28 @@ impl Save {
         provisioning::wanted(self.provision_type.as_deref(), given, before)
     }
 
+    /// Rates that are not named keep what they were.
+    fn rates(&self, before: ProfileRates) -> Result<ProfileRates, ApiError> {
+        let named = self.profile_data.as_ref();
+        let Some(named) = named.and_then(|data| data.configuration.as_ref()) else {
+            return Ok(before);
+        };
+        let read = |named: &Option<Option<String>>, before| match named {
+            None => Ok(before),
+            Some(text) => {
+                let rates = text.as_deref().map(Rates::parse).transpose();
+                rates.map_err(|why| ApiError::bad("Invalid rate limit").detail(why))
+            }
+        };
+        Ok(ProfileRates {
+            messages: read(&named.transport_device_msg_rate_limit, before.messages)?,
+            points: read(
+                &named.transport_device_telemetry_data_points_rate_limit,
+                before.points,
+            )?,
+        })
+    }
+
     /// Options that are not named keep what they were.
     fn options(&self, before: ProfileOptions) -> ProfileOptions {
         let named = self
@@ -232,16 +266,22 @@ async fn save(guard: Guard, state: Data<ApiState>, payload: Payload) -> Answer {
         .as_ref()
         .map(|id| params::id(&id.id, ProfileId::parse))
         .transpose()?;
-    let (before, retention, chain) = match id {
+    let (before, retention, chain, rates) = match id {
         Some(id) => {
             let before = state.auth.directory().profile(id).await?;
-            (before.options, before.retention, before.chain)
+            (before.options, before.retention, before.chain, before.rates)
         }
-        None => (ProfileOptions::default(), None, None),
+        None => (
+            ProfileOptions::default(),
+            None,
+            None,
+            ProfileRates::default(),
+        ),
     };
     let order = ProfileOrder {
         options: asked.options(before),
         retention: asked.storage_ttl().unwrap_or(retention),
+        rates: asked.rates(rates)?,
         chain: asked.chain(chain)?,
         name: asked.name.unwrap_or_default(),
         description: asked.description,

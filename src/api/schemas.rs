@@ -75,7 +75,11 @@ fn bodies() -> Vec<(&'static str, Value)> {
                 "id": json::entity("DEVICE_PROFILE", ID), "name": "pumps", "description": "all pumps",
                 "transportType": "DEFAULT", "provisionType": "DISABLED",
                 "profileData": {
-                    "configuration": {"storageTtlSeconds": 2_592_000},
+                    "configuration": {
+                        "storageTtlSeconds": 2_592_000,
+                        "transportDeviceMsgRateLimit": "100:1s,3000:1m",
+                        "transportDeviceTelemetryDataPointsRateLimit": null,
+                    },
                     "transportConfiguration": {
                         "sendAckOnValidationException": false, "castNumericStrings": false,
                     },

@@ -1,5 +1,6 @@
 //! `[device]`: activity, pending RPCs, how long an idle actor stays.
 
+use crate::model::rates::Rates;
 use crate::model::units::Period;
 use serde::Deserialize;
 
@@ -16,4 +17,7 @@ pub struct Config {
     pub rpc_ack_timeout: Period,
     pub rpc_retries: u32,
     pub max_session_expiry: Period,
+    /// Of a device whose profile says nothing.
+    pub message_rate: Rates,
+    pub point_rate: Rates,
 }

@@ -271,6 +271,16 @@ impl State {
         Outcome::Done
     }
 
+    /// Tells one session to end.
+    pub fn end_one(&mut self, epoch: Epoch, reason: Reason, now: Millis, fx: &mut Effects) {
+        let deadline = now.saturating_add(self.patience);
+        let live = self.session_mut(epoch).filter(|s| s.ending.is_none());
+        if let Some(session) = live {
+            session.ending = Some((deadline, reason));
+            fx.closes.push((epoch, reason));
+        }
+    }
+
     /// Tells live sessions (and requests) to end: disabled, other credentials, deleted, stopping.
     pub fn end_all(&mut self, reason: Reason, now: Millis, fx: &mut Effects) {
         let deadline = now.saturating_add(self.patience);

@@ -5,6 +5,7 @@
 use super::downlinks::DownlinkSender;
 use super::link::Link;
 use crate::model::attributes::Scope;
+use crate::model::device::ProfileRates;
 use crate::model::downlink::Downlink;
 use crate::model::ids::{Epoch, RpcId, SessionId};
 use crate::model::reject::{Reason, Rejection};
@@ -59,6 +60,8 @@ pub enum Command {
     /// Ends live sessions: after the device was disabled (`DeviceDisabled`) or its credentials
     /// changed (`CredentialsChanged`).
     EndSessions(Reason),
+    /// Ends one session or request line, if it still lives: what let it in counts no longer.
+    EndSession(Epoch, Reason),
     /// Ends live sessions (`DeviceDeleted`), commits `Change::DeviceDelete`, refuses all that follows.
     Delete,
     /// The operator REST refused something about this device: counted and put in its event stream.
@@ -128,6 +131,8 @@ pub enum Mail {
         transport: Transport,
         /// `None`: a single request.
         asked: Option<SessionAsked>,
+        /// What its profile lets it send, if it says so.
+        rates: Option<Box<ProfileRates>>,
         reply: oneshot::Sender<ConnectReply>,
     },
     Uplinks {

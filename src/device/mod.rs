@@ -23,6 +23,7 @@ mod handle_rpc_steps;
 mod handle_session;
 mod handle_telemetry;
 pub mod host;
+pub mod limits;
 mod lines;
 pub mod link;
 mod load;

@@ -2,6 +2,7 @@
 //! anything out. While a turn waits for the disk, the next mail waits for the turn.
 
 use super::host::Host;
+use super::limits::{Limits, ServerLimits};
 use super::lines::Lines;
 use super::messages::{Letter, Mail, PollId};
 use super::state::State;
@@ -19,17 +20,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 /// What an actor needs of the world.
-#[derive(Clone)]
 pub struct Outside {
     pub store: SharedStore,
     pub host: Arc<dyn Host>,
     pub metrics: Metrics,
+    pub limits: ServerLimits,
 }
 
 pub struct Turn {
     pub(super) state: State,
     pub(super) lines: Lines,
     pub(super) outside: Arc<Outside>,
+    /// `None`: the device has none of its own.
+    pub(super) limits: Option<Box<Limits>>,
     pub(super) last_poll: PollId,
     /// Why nobody is served: no such device (`None`), or it could not be read.
     pub(super) absent: Option<Option<Rejection>>,
@@ -52,6 +55,7 @@ impl Turn {
         Self {
             state,
             lines,
+            limits: Limits::set(None, None, &outside.limits),
             outside,
             last_poll: 0,
             absent: None,
@@ -97,8 +101,13 @@ impl Turn {
                 session,
                 transport,
                 asked,
+                rates,
                 reply,
-            } => self.connect(session, transport, asked, reply, now).await,
+            } => {
+                let server = &self.outside.limits;
+                self.limits = Limits::set(self.limits.take(), rates.as_deref(), server);
+                self.connect(session, transport, asked, reply, now).await;
+            }
             Mail::Close { from, end, done } => {
                 self.forget_given_up();
                 let from = (from.epoch, from.visitor);
@@ -209,7 +218,10 @@ impl Turn {
 
     fn leave_at(&self) -> Option<Millis> {
         let idle_after = self.state.config.idle_after.millis();
-        self.quiet_since.map(|at| at.saturating_add(idle_after))
+        let full = self.limits.as_ref().map_or(0, |limits| limits.full_at());
+        // A new actor would begin with full buckets.
+        let leave = |at: Millis| at.saturating_add(idle_after).max(full);
+        self.quiet_since.map(leave)
     }
 
     /// When the next tick is needed.

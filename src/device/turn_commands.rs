@@ -175,6 +175,10 @@ impl Turn {
                         state.delete_attributes(scope, keys, now, fx);
                         Outcome::Done
                     }
+                    Command::EndSession(epoch, reason) => {
+                        state.end_one(epoch, reason, now, fx);
+                        Outcome::Done
+                    }
                     Command::EndSessions(reason) => {
                         state.end_all(reason, now, fx);
                         Outcome::Done

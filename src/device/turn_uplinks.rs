@@ -1,11 +1,13 @@
 //! Uplinks of a turn: as many as possible share one commit, each in its place; what needs a read
 //! or changes more than points and attributes waits until what came before it is on disk.
 
+use super::limits::{Cost, Limits};
 use super::messages::Speaker;
 use super::rpcs::request_id_of;
 use super::turn::{clock, Turn};
 use super::turn_group::{Group, GROUP_BYTES};
 use crate::model::attributes::{Attribute, AttributeReply, AttributeRequest, Scope};
+use crate::model::event::EventKind;
 use crate::model::reject::Rejection;
 use crate::model::session::Transport;
 use crate::model::uplink::{Outcome, Uplink};
@@ -50,6 +52,12 @@ impl Turn {
             group.add_final(Outcome::Refused(rejection), transport);
             return None;
         }
+        if self.limits.is_some() || self.outside.limits.is_limited() {
+            if let Some(outcome) = self.over_the_limit(&uplink, transport, now, group) {
+                group.settled(outcome);
+                return None;
+            }
+        }
         let before = group.fx.changes.len();
         let fx = &mut group.fx;
         match uplink {
@@ -80,6 +88,32 @@ impl Turn {
             slow => return Some(slow),
         }
         None
+    }
+
+    /// The outcome of an uplink that a limit refuses, counted and perhaps told.
+    fn over_the_limit(
+        &mut self,
+        uplink: &Uplink,
+        transport: Transport,
+        now: Millis,
+        group: &mut Group,
+    ) -> Option<Outcome> {
+        let cost = Cost::of(uplink)?;
+        let limits = self.limits.get_or_insert_with(|| Box::new(Limits::none()));
+        let over = limits.take(cost, &self.outside.limits, now).err()?;
+        if let Some(detail) = over.row {
+            let reason = over.rejection.reason;
+            let row = EventKind::Refused { reason, detail };
+            group.fx.event(Some(transport), row);
+        }
+        if let Uplink::Refused(other) = uplink {
+            // The device has heard of it already; here it is only counted.
+            self.outside.metrics.rejected(transport, other.reason);
+            return Some(Outcome::Done);
+        }
+        let metrics = &self.outside.metrics;
+        metrics.rejected(transport, over.rejection.reason);
+        Some(Outcome::Refused(over.rejection))
     }
 
     /// What reads, or must not share its commit.

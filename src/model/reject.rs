@@ -142,6 +142,8 @@ pub struct Rejection {
     pub reason: Reason,
     /// One sentence: what and where, e.g. `values.temp: null is not allowed here`.
     pub detail: Cow<'static, str>,
+    /// Milliseconds after which trying again may help; 0 = nobody knows.
+    pub retry_ms: u32,
 }
 
 impl Rejection {
@@ -149,7 +151,19 @@ impl Rejection {
         Self {
             reason,
             detail: detail.into(),
+            retry_ms: 0,
         }
+    }
+
+    /// The same with the time after which trying again may help.
+    pub fn retry_after(mut self, millis: i64) -> Self {
+        self.retry_ms = u32::try_from(millis.max(1)).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// That time in whole seconds, rounded up: who waits as told must not be refused again.
+    pub fn retry_seconds(&self) -> Option<u64> {
+        (self.retry_ms > 0).then(|| u64::from(self.retry_ms).div_ceil(1000))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `[registry]`: where actors live, and how long a call may take.
 
+use crate::model::rates::Rates;
 use crate::model::units::{ByteSize, Period};
 use serde::Deserialize;
 
@@ -18,4 +19,17 @@ pub struct Config {
     pub events_kept_per_device: usize,
     pub events_kept: usize,
     pub event_listener_queue: usize,
+    /// Of all devices together.
+    pub message_rate: Rates,
+    pub point_rate: Rates,
+    /// Attempts of one address that have not authenticated.
+    pub address_rate: Rates,
+    pub failure_window: Period,
+    /// 0 = never.
+    pub slow_after: u32,
+    pub slow_by: Period,
+    /// 0 = never.
+    pub refuse_after: u32,
+    pub refuse_for: Period,
+    pub addresses: usize,
 }

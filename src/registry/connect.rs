@@ -1,14 +1,22 @@
 //! The way in: who are you, is there room, are you still who you were?
 
-use super::door::{ConnectRequest, Connected};
+use super::door::{Command, ConnectRequest, Connected};
 use super::handle::DeviceHandle;
 use super::supervisor::{stopping, Asked, Registry};
 use crate::auth::{Identified, NotIdentified};
+use crate::device::clock;
 use crate::device::link::died;
 use crate::device::messages::{Admitted, ConnectReply, Mail, SessionAsked};
+use crate::model::device::{Profile, ProfileRates};
 use crate::model::ids::{DeviceId, SessionId};
 use crate::model::reject::{Reason, Rejection};
+use crate::model::Millis;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// A session that ended early is forgotten so soon.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 impl Registry {
     /// Authenticates, and opens a session or a single request. Awaits the takeover of an older
@@ -32,19 +40,68 @@ impl Registry {
                 device: None,
             });
         }
-        let identified = self.0.identity.identify(&request.presented).await?;
+        let identified = self.identify(&request).await?;
         let device = identified.device.id;
-        let admitted = self.open(device, request).await.map_err(|rejection| {
-            let device = Some(device);
-            NotIdentified { rejection, device }
-        })?;
+        let rates = rates(&identified.profile);
+        let lasts = request.session.is_some();
+        let admitted = self
+            .open(device, request, rates)
+            .await
+            .map_err(|rejection| {
+                let device = Some(device);
+                NotIdentified { rejection, device }
+            })?;
         let handle = DeviceHandle::new(admitted.link);
         self.confirm(&identified, &handle).await?;
+        if let Some(until) = identified.until.filter(|_| lasts) {
+            self.end_when_due(&handle, until);
+        }
         Ok(Connected {
             handle,
             profile: identified.profile.options,
             resumed: admitted.resumed,
         })
+    }
+
+    /// Who it is; who is nobody may be slowed, and refused for a time.
+    async fn identify(&self, request: &ConnectRequest) -> Result<Identified, NotIdentified> {
+        let (strangers, peer) = (&self.0.strangers, request.peer);
+        if let Err(rejection) = strangers.admit(peer, clock()) {
+            let device = None;
+            return Err(NotIdentified { rejection, device });
+        }
+        let identified = self.0.identity.identify(&request.presented).await;
+        match &identified {
+            Ok(_) => strangers.known(peer),
+            Err(refused) => {
+                if strangers.failed(peer, refused.rejection.reason, clock()) {
+                    strangers.hold_back().await;
+                }
+            }
+        }
+        identified
+    }
+
+    /// What let the session in was rotated away, and is accepted no longer from `until` on.
+    fn end_when_due(&self, handle: &DeviceHandle, until: Millis) {
+        let registry = Arc::downgrade(&self.0);
+        let (device, epoch, line) = (handle.device(), handle.epoch(), handle.line());
+        tokio::spawn(async move {
+            while line.strong_count() > 0 {
+                let left = until.saturating_sub(clock());
+                if left > 0 {
+                    let left = Duration::from_millis(left.unsigned_abs());
+                    tokio::time::sleep(left.min(LOOK_EVERY)).await;
+                    continue;
+                }
+                if let Some(inner) = registry.upgrade() {
+                    let command = Command::EndSession(epoch, Reason::CredentialsChanged);
+                    // It ends by itself if nobody answers: the platform stops.
+                    let _ = Registry(inner).call(device, command).await;
+                }
+                return;
+            }
+        });
     }
 
     /// Between `identify` and now the device may have been disabled, with nobody to tell.
@@ -66,8 +123,14 @@ impl Registry {
         confirmed
     }
 
-    async fn open(&self, device: DeviceId, request: ConnectRequest) -> Result<Admitted, Rejection> {
-        if request.session.is_none() {
+    async fn open(
+        &self,
+        device: DeviceId,
+        request: ConnectRequest,
+        rates: Option<Box<ProfileRates>>,
+    ) -> Result<Admitted, Rejection> {
+        // A profile with rates of its own tells them each time.
+        if request.session.is_none() && rates.is_none() {
             let desk = self.actors().desk(device);
             if let Some(link) = desk.and_then(|desk| desk.visit(request.transport)) {
                 return Ok(Admitted {
@@ -87,6 +150,7 @@ impl Registry {
             session: SessionId::new(),
             transport: request.transport,
             asked,
+            rates,
             reply,
         };
         let patience = self.0.config.call_timeout.0 + self.0.config.takeover_timeout.0;
@@ -103,4 +167,10 @@ impl Registry {
             )),
         }
     }
+}
+
+/// What the profile says, if it says anything.
+fn rates(profile: &Profile) -> Option<Box<ProfileRates>> {
+    let silent = profile.rates == ProfileRates::default();
+    (!silent).then(|| Box::new(profile.rates.clone()))
 }

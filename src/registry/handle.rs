@@ -7,7 +7,7 @@ use crate::model::reject::Rejection;
 use crate::model::uplink::{Outcome, Uplink};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll as Ready};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -25,6 +25,11 @@ impl DeviceHandle {
 
     pub fn device(&self) -> DeviceId {
         self.0.device()
+    }
+
+    /// Whether anybody still holds it.
+    pub(super) fn line(&self) -> Weak<Link> {
+        Arc::downgrade(&self.0)
     }
 
     pub fn session(&self) -> SessionId {

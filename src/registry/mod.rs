@@ -17,6 +17,7 @@ pub mod handle;
 pub mod identity;
 pub mod placement;
 mod retention;
+mod strangers;
 pub mod supervisor;
 mod sweeper;
 #[cfg(test)]

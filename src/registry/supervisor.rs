@@ -6,8 +6,10 @@ use super::door::{CallOutcome, Command, CommandReply};
 use super::events::{EventFilter, EventHub, EventStream};
 use super::identity::Identify;
 use super::placement::Arbiters;
+use super::strangers::Strangers;
 use super::sweeper;
 use crate::auth::Auth;
+use crate::device::limits::ServerLimits;
 use crate::device::link::died;
 use crate::device::messages::Mail;
 use crate::device::{clock, Epochs, Host, Outside, Seed};
@@ -36,6 +38,7 @@ pub(super) struct Inner {
     /// A permit for each connect and call that no actor has taken up yet, per arbiter.
     queues: Vec<Arc<Semaphore>>,
     pub(super) identity: Arc<dyn Identify>,
+    pub(super) strangers: Strangers,
     metrics: Metrics,
     in_flight: Budget,
     pub(super) stopping: AtomicBool,
@@ -99,6 +102,8 @@ impl Registry {
             ),
         });
         let (_, incarnation) = store.identity();
+        let (messages, points) = (config.message_rate.clone(), config.point_rate.clone());
+        let limits = ServerLimits::new(messages, points, &device);
         let seed = Seed {
             config: Arc::new(device),
             takeover_timeout: config.takeover_timeout.0,
@@ -107,6 +112,7 @@ impl Registry {
                 store,
                 host: house.clone(),
                 metrics: metrics.clone(),
+                limits,
             }),
         };
         let permits = config.queued_calls.clamp(1, Semaphore::MAX_PERMITS);
@@ -114,6 +120,7 @@ impl Registry {
         let in_flight = Budget::new(config.in_flight.bytes(), metrics.budget("in_flight"));
         let registry = Registry(Arc::new(Inner {
             queues: queues.collect(),
+            strangers: Strangers::new(&config),
             config,
             seed,
             house,

@@ -177,3 +177,30 @@ fn a_deleted_devices_token_is_401() {
         401
     );
 }
+
+#[test]
+fn too_much_is_429_with_the_time_to_come_back() {
+    let house = House::with(|config| {
+        let rate = |text| industryos_iot::model::rates::Rates::parse(text).unwrap();
+        config.device.message_rate = rate("2:1m");
+        config.device.point_rate = rate("5:1m");
+    });
+    let say = |body| ask(&house, request("POST", "telemetry", body));
+    assert_eq!(say(r#"{"a":1,"b":2,"c":3}"#).status, 200);
+    let points = say(r#"{"a":1,"b":2,"c":3}"#);
+    assert_eq!(points.status, 429);
+    assert_eq!(
+        points.header("retry-after"),
+        Some("12"),
+        "a point in twelve seconds"
+    );
+    assert!(points
+        .error()
+        .contains("data points of the device than 5:1m"));
+    assert_eq!(say(r#"{"a":1}"#).status, 200);
+    let messages = say(r#"{"a":1}"#);
+    assert_eq!(messages.status, 429);
+    let seconds: u64 = messages.header("retry-after").unwrap().parse().unwrap();
+    assert!((28..=30).contains(&seconds), "{seconds}");
+    assert!(house.rejected(Transport::Http, Reason::RateLimited) >= 2);
+}

@@ -137,3 +137,44 @@ fn more_filters_than_allowed_are_refused_one_by_one() {
         assert_eq!(codes, [1, 1, refused], "{level:?}");
     }
 }
+
+#[test]
+fn a_device_over_its_rate_is_told_so_in_five_and_closed_before() {
+    let (server, operator, device) = scene("[device]\nmessage_rate = \"3:1h\"");
+    let say = |level, id| publish(level, 1, id, TELEMETRY, b"{\"t\":1}");
+    let mut wire = Wire::connected(&server, Level::Five, &device);
+    for id in 1..=3 {
+        wire.send(&say(Level::Five, id));
+        assert_eq!(wire.expect_puback(id), 0);
+    }
+    wire.send(&say(Level::Five, 4));
+    let (_, body) = wire.packet();
+    assert_eq!(body[..3], [0, 4, 0x97]);
+    let told = String::from_utf8_lossy(&body);
+    assert!(told.contains("3:1h: room again in"), "{told}");
+    wire.ping();
+    let mut old = Wire::connected(&server, Level::Four, &device);
+    old.send(&say(Level::Four, 1));
+    assert_eq!(old.until_closed(), b"", "no PUBACK");
+    assert_eq!(rejected(&operator, "rate_limited"), 2.0);
+    assert!(refusals(&operator, &device).contains(&"rate_limited".to_owned()));
+}
+
+#[test]
+fn an_address_that_guesses_is_refused_for_a_time_with_a_code() {
+    let settings = "[registry]\nslow_after = 0\nrefuse_after = 3\nrefuse_for = \"1h\"";
+    let (server, operator, device) = scene(settings);
+    let mut known = Wire::connected(&server, Level::Four, &device);
+    for (level, code) in [(Level::Four, 5), (Level::Five, 0x86), (Level::Four, 5)] {
+        let mut wire = Wire::open(&server);
+        wire.send(&connect(level, "a guess"));
+        wire.expect_connack(code);
+    }
+    for (level, code) in [(Level::Four, 3), (Level::Five, 0x9F)] {
+        let mut wire = Wire::open(&server);
+        wire.send(&connect(level, &device.token));
+        wire.expect_connack(code);
+    }
+    assert_eq!(rejected(&operator, "rate_limited"), 2.0);
+    known.ping();
+}

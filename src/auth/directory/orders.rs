@@ -1,7 +1,7 @@
 //! What operators ask of the directory, and what comes back. Shapes only; the REST fills them in.
 
 use crate::model::credentials::CredentialsKind;
-use crate::model::device::{ChainOptions, ProfileOptions};
+use crate::model::device::{ChainOptions, ProfileOptions, ProfileRates};
 use crate::model::ids::{CredentialsId, DeviceId, ProfileId};
 use crate::model::reject::Reason;
 use std::fmt;
@@ -111,6 +111,8 @@ pub struct ProfileOrder {
     pub options: ProfileOptions,
     /// Seconds that points are kept; 0 = for ever, `None` = as `store.retention` says.
     pub retention: Option<u64>,
+    /// How much its devices may send.
+    pub rates: ProfileRates,
     /// The authority as PEM or Base64, the pattern, and whether missing devices are made.
     pub chain: Option<ChainOptions>,
     /// Updates only: the version that was read; `None` skips the check.

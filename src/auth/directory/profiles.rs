@@ -72,6 +72,7 @@ impl Inner {
             description: order.description,
             options: order.options,
             retention: order.retention,
+            rates: order.rates,
             chain: order.chain.map(authority::check).transpose()?,
             ..present.clone()
         };

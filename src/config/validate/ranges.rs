@@ -58,6 +58,7 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("admin.max_operators", admin.max_operators),
         ("admin.audit_rows", admin.audit_rows),
         ("registry.queued_calls", registry.queued_calls),
+        ("registry.addresses", registry.addresses),
         (
             "registry.event_listener_queue",
             registry.event_listener_queue,
@@ -126,6 +127,8 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
         ("admin.login_window", admin.login_window),
         ("admin.audit_age", admin.audit_age),
         ("registry.call_timeout", registry.call_timeout),
+        ("registry.failure_window", registry.failure_window),
+        ("registry.refuse_for", registry.refuse_for),
         ("registry.takeover_timeout", registry.takeover_timeout),
         ("registry.stop_timeout", registry.stop_timeout),
         ("device.idle_after", device.idle_after),
@@ -147,6 +150,7 @@ pub(super) fn periods(config: &Config) -> impl Iterator<Item = Rule> {
             ("http.tls.expiry_warning", http.tls.expiry_warning),
             ("mqtt.tls.expiry_warning", mqtt.tls.expiry_warning),
             ("admin.login_delay", admin.login_delay),
+            ("registry.slow_by", registry.slow_by),
             ("admin.max_rotation_overlap", admin.max_rotation_overlap),
         ]
         .map(|(key, period)| Rule {

@@ -5,6 +5,7 @@ mod calls;
 mod direct;
 mod faults;
 mod lifecycle;
+mod limits;
 mod polls;
 mod rpc;
 mod sessions;
@@ -45,6 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Doorman {
     devices: Mutex<HashMap<String, Device>>,
     turns_away: Mutex<Option<Reason>>,
+    /// When what is presented counts no longer.
+    until: Mutex<Option<i64>>,
 }
 
 #[async_trait]
@@ -69,7 +72,7 @@ impl Identify for Doorman {
             device,
             credentials_version: 1,
             seen: None,
-            until: None,
+            until: *self.until.lock(),
         })
     }
 

@@ -58,7 +58,8 @@ fn error_code(status: StatusCode) -> u8 {
 pub(super) fn refusal(rejection: &Rejection, now: Millis) -> HttpResponse {
     let status = status(rejection.reason);
     let mut response = HttpResponse::build(status);
-    if let Some(seconds) = retry_after(status) {
+    let known = rejection.retry_seconds().map(|seconds| seconds.to_string());
+    if let Some(seconds) = known.or_else(|| retry_after(status).map(str::to_owned)) {
         response.insert_header((RETRY_AFTER, seconds));
     }
     if status == StatusCode::UNAUTHORIZED {
@@ -146,6 +147,16 @@ mod tests {
         }
         assert_eq!(status(QueueFull), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(status(TooLarge), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[test]
+    fn a_refusal_that_knows_its_time_says_it_in_whole_seconds() {
+        for (millis, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2")] {
+            let limited = Rejection::new(Reason::RateLimited, "x").retry_after(millis);
+            let response = refusal(&limited, 0);
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), seconds);
+        }
     }
 
     #[test]
