@@ -181,9 +181,9 @@ impl Rings {
         self.next += 1;
         self.order.push_back((self.next, event.device));
         let ring = self.devices.entry(event.device).or_default();
-        if ring.is_empty() {
-            // Of most devices there is one row, about their connection.
-            ring.reserve_exact(1);
+        if ring.len() == ring.capacity() {
+            // Of most devices there are one or two rows, about their connection.
+            ring.reserve_exact(ring.len().max(1));
         }
         ring.push_back((self.next, event));
         self.kept += 1;

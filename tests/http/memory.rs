@@ -11,7 +11,7 @@ use std::time::Duration;
 const IN_FLIGHT: usize = 1 << 20;
 const SHORT: &str = "{\"a\":1}";
 
-/// Its length is read to need three times as much.
+/// It is taken to need four times its length.
 fn long() -> String {
     format!("{{\"a\":\"{}\"}}", "x".repeat(200_000))
 }

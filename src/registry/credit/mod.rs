@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Up to this many bytes are had without a place in the books while they are there: a thread reads,
 /// and says with `hold` what it came to, before it does anything else.
-const SMALL: usize = 128 << 10;
+const SMALL: usize = 256 << 10;
 
 /// Cheap to clone; every clone is the same budget.
 #[derive(Clone)]
