@@ -52,12 +52,14 @@ pub(super) fn config(path: &Path) -> Config {
     }
 }
 
-/// Segments of a few batches and hardly any memory: seals, checkpoints and drops all the time.
+/// Segments of a few batches, hardly any memory, and a cap below which nothing fits: seals,
+/// checkpoints, drops and new files all the time.
 pub(super) fn cramped(path: &Path) -> Config {
     Config {
         journal_segment: ByteSize(2 << 10),
         journal_size: ByteSize(16 << 10),
         head_memory: ByteSize(1 << 10),
+        max_size: ByteSize(1),
         ..config(path)
     }
 }

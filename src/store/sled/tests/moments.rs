@@ -217,3 +217,20 @@ async fn killed_in_the_midst_of_a_start_nothing_acknowledged_is_lost() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn killed_while_a_new_file_takes_the_place_of_the_old_one_nothing_acknowledged_is_lost() {
+    survive(&[
+        "compaction: Begun",
+        "compaction: Slice",
+        "compaction: Synced",
+        "compaction: Pointed",
+        "compaction: Exchanged",
+        "compaction: Done",
+        "compaction: Pointed@2",
+        "compaction: Exchanged@3",
+        "compaction: Synced@2",
+        "compaction: Slice@5",
+    ])
+    .await;
+}
