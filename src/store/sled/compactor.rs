@@ -191,13 +191,21 @@ impl Work {
     fn compact(&self, before: u64, new: u64) -> Result<(), StoreError> {
         let began = Instant::now();
         let directory = &self.parts.directory;
+        // The pointer of the copy before, should that have failed to reach the disk.
+        directory.sync_sled()?;
         directory.remove_spare()?;
+        let old = directory.sled();
         let done = self.copy(new).and_then(|copied| match copied {
             true => self.exchange(),
             false => Ok(None),
         });
         if !matches!(done, Ok(Some(_))) {
             self.table().give_up_copy();
+        }
+        if let (Err(error), true) = (&done, directory.sled() != old) {
+            // The pointer may not be on the disk, and then the old file is the one that a start
+            // finds: it stays until the next start, or the next copy, removes it.
+            return Err(error.clone());
         }
         // Of the two, the one that is not live: readers that are still in it have its file open.
         let removed = directory.remove_spare();
