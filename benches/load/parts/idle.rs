@@ -9,6 +9,7 @@ use crate::process;
 use crate::settings::Settings;
 use crate::table::{grouped, median, Row, Table};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -81,12 +82,15 @@ fn a_connection(settings: &Settings, address: SocketAddr, pid: u32, users: &[Str
 }
 
 async fn open(address: SocketAddr, users: &[String]) -> Vec<TcpStream> {
+    // Addresses of its own for each run: the ports of the runs before are not free for a minute.
+    static RUNS: AtomicU8 = AtomicU8::new(1);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let mut connections = Vec::with_capacity(users.len());
     for (round, some) in users.chunks(AT_ONCE).enumerate() {
         let opening = some.iter().enumerate().map(|(n, user)| {
             let n = round * AT_ONCE + n;
             let last = 2 + (n / PER_ADDRESS) as u8;
-            let from = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
+            let from = IpAddr::from(Ipv4Addr::new(127, 0, run, last));
             async move { mqtt::connect(address, Some(from), user, &format!("idle-{n}")).await }
         });
         for opened in futures_util::future::join_all(opening).await {
