@@ -19,7 +19,7 @@ const SPARE: usize = 400;
 /// The HTTP door would take a quarter of all descriptors.
 const FEW_HTTP: [(&str, &str); 1] = [("INDUSTRYOS__HTTP__MAX_CONNECTIONS", "64")];
 /// Connections from one of our addresses: each has about 28,000 ports.
-const PER_ADDRESS: usize = 15_000;
+const PER_ADDRESS: usize = 10_000;
 /// Connections that are opened at once.
 const AT_ONCE: usize = 50;
 
