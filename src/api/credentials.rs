@@ -91,7 +91,7 @@ pub fn kind(word: Option<&str>) -> Result<Option<CredentialsKind>, ApiError> {
     word.map(|word| {
         CredentialsKind::parse(word).ok_or_else(|| {
             ApiError::bad("Unknown device credentials type").detail(
-                "known are ACCESS_TOKEN, X509_CERTIFICATE, MQTT_BASIC and LWM2M_CREDENTIALS",
+                "known are ACCESS_TOKEN, X509_CERTIFICATE, MQTT_BASIC, PRE_SHARED_KEY and LWM2M_CREDENTIALS",
             )
         })
     })

@@ -5,8 +5,8 @@
 //! those of certificates 0x05 / 0x87.
 
 use super::material::{mqtt_lookup, BasicCredentials};
-use super::{Auth, Identified, NotIdentified};
-use crate::model::credentials::{Credentials, CredentialsKind, Presented};
+use super::{shared_key, Auth, Identified, NotIdentified};
+use crate::model::credentials::{Credentials, CredentialsKind, Presented, SharedKey, SharedKeys};
 use crate::model::ids::DeviceId;
 use crate::model::reject::{Reason, Rejection};
 use crate::store::StoreError;
@@ -58,6 +58,9 @@ impl Auth {
         let credentials = match presented {
             Presented::Token(token) => self.by_token(token).await?,
             Presented::Certificate(chain) => self.by_certificate(chain).await?,
+            Presented::PreSharedKey { identity, digest } => {
+                self.by_shared_key(identity, digest).await?
+            }
             Presented::Mqtt {
                 client_id,
                 user_name,
@@ -210,6 +213,61 @@ impl Auth {
             "no user name, and no device has this client id",
             None,
         )
+    }
+
+    /// The keys of an identity, for its handshake. Refusals: `CredentialsUnknown`,
+    /// `DeviceDisabled`, or the store's.
+    pub async fn keys_of(&self, identity: &str) -> Result<SharedKeys> {
+        let found = self.store().credentials_by_lookup(identity).await?;
+        let forms = found.into_iter().flat_map(|found| {
+            let before = found.clone().before_rotation(self.directory().now());
+            [Some(found), before].into_iter().flatten()
+        });
+        let fitting: Vec<Credentials> = forms
+            .filter(|one| one.kind == CredentialsKind::PreSharedKey && one.lookup == identity)
+            .collect();
+        let Some(device) = fitting.first().map(|one| one.device) else {
+            return refuse(Reason::CredentialsUnknown, "unknown identity", None);
+        };
+        match self.store().device(device).await? {
+            Some(found) if found.disabled => return disabled(device),
+            Some(_) => {}
+            None => return refuse(Reason::CredentialsUnknown, "the device is gone", None),
+        }
+        let keys = fitting.iter().filter_map(shared_key::key_of);
+        let keys = keys.map(|bytes| SharedKey {
+            digest: shared_key::digest(&bytes),
+            bytes,
+        });
+        Ok(SharedKeys {
+            device,
+            keys: keys.collect(),
+        })
+    }
+
+    /// Whoever holds a key that is accepted now: it may have been rotated since the handshake.
+    async fn by_shared_key(&self, identity: &str, digest: &[u8; 32]) -> Result<Credentials> {
+        let holds = |one: &Credentials| {
+            let key = shared_key::key_of(one).filter(|_| one.lookup == identity);
+            key.is_some_and(|key| shared_key::digest(&key) == *digest)
+        };
+        let found = self.store().credentials_by_lookup(identity).await?;
+        let Some(found) = found else {
+            return refuse(Reason::CredentialsUnknown, "unknown identity", None);
+        };
+        if holds(&found) {
+            return Ok(found);
+        }
+        let device = found.device;
+        let before = found.before_rotation(self.directory().now());
+        match before.filter(holds) {
+            Some(before) => Ok(before),
+            None => refuse(
+                Reason::CredentialsChanged,
+                "the pre-shared key was changed",
+                Some(device),
+            ),
+        }
     }
 
     async fn let_in(&self, credentials: Credentials) -> Result<Identified> {

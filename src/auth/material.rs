@@ -3,6 +3,7 @@
 
 use super::certificates::upload;
 use super::directory::DirectoryError;
+use super::shared_key;
 use crate::model::credentials::{Credentials, CredentialsKind};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,7 @@ pub(super) fn check(
         CredentialsKind::AccessToken => (access_token(credentials_id)?, None),
         CredentialsKind::MqttBasic => mqtt_basic(credentials_value, present)?,
         CredentialsKind::X509Certificate => certificate(credentials_value)?,
+        CredentialsKind::PreSharedKey => shared_key::check(credentials_value, present)?,
         CredentialsKind::Lwm2m => return Err(DirectoryError::CredentialsKindUnsupported),
     };
     let long = |text: &String| text.len() > LONGEST_VALUE;
@@ -194,12 +196,14 @@ fn without_password(
     Ok(given)
 }
 
-/// The `credentialsValue` that operators are shown: as they gave it, but a password masked. Tools
+/// The `credentialsValue` that operators are shown: as they gave it, but a password or a key masked. Tools
 /// that write back what they have read change nothing by it.
 pub fn shown_value(record: &Credentials) -> Option<String> {
     let value = record.value.as_deref()?;
-    if record.kind != CredentialsKind::MqttBasic {
-        return Some(value.to_owned());
+    match record.kind {
+        CredentialsKind::MqttBasic => {}
+        CredentialsKind::PreSharedKey => return shared_key::shown(value),
+        _ => return Some(value.to_owned()),
     }
     let mut basic = BasicCredentials::parse(value)?;
     basic.password = basic.has_password().then(|| MASK.to_owned());

@@ -19,6 +19,7 @@ pub mod operators;
 mod passwords;
 pub mod reset;
 mod revocations;
+mod shared_key;
 #[cfg(test)]
 mod tests;
 pub mod throttle;

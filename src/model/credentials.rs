@@ -102,6 +102,8 @@ pub enum CredentialsKind {
     X509Certificate,
     MqttBasic,
     Lwm2m,
+    /// An identity and a key for DTLS (RFC 4279).
+    PreSharedKey,
 }
 
 impl CredentialsKind {
@@ -112,6 +114,7 @@ impl CredentialsKind {
             CredentialsKind::X509Certificate => "X509_CERTIFICATE",
             CredentialsKind::MqttBasic => "MQTT_BASIC",
             CredentialsKind::Lwm2m => "LWM2M_CREDENTIALS",
+            CredentialsKind::PreSharedKey => "PRE_SHARED_KEY",
         }
     }
 
@@ -121,6 +124,7 @@ impl CredentialsKind {
             Self::X509Certificate,
             Self::MqttBasic,
             Self::Lwm2m,
+            Self::PreSharedKey,
         ]
         .into_iter()
         .find(|kind| kind.name() == name)
@@ -150,6 +154,23 @@ pub enum Presented {
     },
     /// TLS and DTLS: the peer has proved that it holds the key of the first certificate.
     Certificate(CertificateChain),
+    /// DTLS: the peer has proved that it holds the key of this digest, under this identity.
+    PreSharedKey { identity: String, digest: [u8; 32] },
+}
+
+/// The keys that a peer of an identity may hold, the newest first: more than one while a rotated
+/// one is still accepted. Holds secrets: no `Debug`.
+#[derive(Clone)]
+pub struct SharedKeys {
+    pub device: DeviceId,
+    pub keys: Vec<SharedKey>,
+}
+
+/// Wiped when it is dropped. Holds a secret: no `Debug`.
+#[derive(Clone)]
+pub struct SharedKey {
+    pub bytes: zeroize::Zeroizing<Vec<u8>>,
+    pub digest: [u8; 32],
 }
 
 /// What a peer presented in its handshake.
@@ -167,6 +188,7 @@ impl fmt::Debug for Presented {
             Presented::Token(_) => "Presented::Token(***)",
             Presented::Mqtt { .. } => "Presented::Mqtt(***)",
             Presented::Certificate(_) => "Presented::Certificate(***)",
+            Presented::PreSharedKey { .. } => "Presented::PreSharedKey(***)",
         })
     }
 }

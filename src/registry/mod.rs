@@ -14,6 +14,7 @@ pub mod credit;
 pub mod door;
 pub mod events;
 pub mod handle;
+mod handshakes;
 pub mod identity;
 pub mod placement;
 mod retention;

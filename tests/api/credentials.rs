@@ -122,6 +122,32 @@ fn a_device_may_change_the_kind_of_its_credentials() {
     assert_eq!(saved["credentialsId"], "u7");
 }
 
+#[test]
+fn a_pre_shared_key_is_taken_and_never_shown() {
+    let api = start();
+    let device = api.create_device("a");
+    let mut record = read(&api, &device);
+    record["credentialsType"] = json!("PRE_SHARED_KEY");
+    record["credentialsValue"] = json!(r#"{"identity":"pump-7","keyText":"0123456789abcdef"}"#);
+    let saved = ok(api.post("/api/device/credentials", &record));
+    assert_eq!(saved["credentialsId"], "pump-7");
+    let shown = r#"{"identity":"pump-7","key":"********"}"#;
+    assert_eq!(saved["credentialsValue"], shown);
+    assert_eq!(read(&api, &device), saved);
+    // What tools write back as they have read it changes nothing.
+    assert_eq!(ok(api.post("/api/device/credentials", &saved)), saved);
+    let mut short = saved.clone();
+    short["credentialsValue"] = json!(r#"{"identity":"pump-7","keyText":"short"}"#);
+    let answer = api.post("/api/device/credentials", &short);
+    assert_error(&answer, 400, 31, "16 to 64 bytes");
+    let other = api.create_device("b");
+    let mut taken = read(&api, &other);
+    taken["credentialsType"] = json!("PRE_SHARED_KEY");
+    taken["credentialsValue"] = json!(r#"{"identity":"pump-7","keyText":"fedcba9876543210"}"#);
+    let answer = api.post("/api/device/credentials", &taken);
+    assert_error(&answer, 400, 31, "already registered");
+}
+
 fn certificate(name: &str) -> make::Made {
     let order = make::Order {
         role: make::Role::Device,

@@ -40,6 +40,11 @@ pub enum DirectoryError {
     OverlapTooLong(Duration),
     MqttBasicEmpty,
     MqttBasicPasswordWithoutUser,
+    SharedKeyMalformed,
+    SharedKeyIdentity,
+    SharedKeyLength,
+    /// The mask that stands for a key where there is none to keep.
+    SharedKeyMasked,
     /// A profile's authority or pattern does not fit.
     Chain(ChainFault),
     /// What was handed in is no certificate, or not one alone.
@@ -117,6 +122,14 @@ impl fmt::Display for DirectoryError {
             }
             MqttBasicEmpty => "Both mqtt client id and user name are empty!",
             MqttBasicPasswordWithoutUser => "Password cannot be specified along with client id",
+            SharedKeyMalformed => {
+                "credentialsValue of a PRE_SHARED_KEY is JSON: {\"identity\":\"…\",\"key\":\"hex\"}, or \"keyText\" instead of \"key\""
+            }
+            SharedKeyIdentity => "The identity of a pre-shared key has 1 to 128 bytes",
+            SharedKeyLength => "A pre-shared key has 16 to 64 bytes",
+            SharedKeyMasked => {
+                "The key is the mask of a stored one, and none is stored: give the key itself"
+            }
             VersionConflict => "It was changed by somebody else meanwhile: read it again",
         })
     }

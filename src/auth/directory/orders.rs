@@ -86,7 +86,8 @@ pub struct CredentialsOrder {
     pub kind: Option<CredentialsKind>,
     /// The token; other kinds: ignored, the platform derives it.
     pub credentials_id: Option<String>,
-    /// MQTT_BASIC: JSON text `{"clientId","userName","password"}`; X509_CERTIFICATE: PEM or Base64.
+    /// MQTT_BASIC: JSON text `{"clientId","userName","password"}`; X509_CERTIFICATE: PEM or Base64;
+    /// PRE_SHARED_KEY: JSON text `{"identity","key"}`, the key in hex (or `keyText`).
     pub credentials_value: Option<String>,
     pub version: Option<u64>,
     /// How long the present ones are still accepted; `None` = `admin.rotation_overlap`.

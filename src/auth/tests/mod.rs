@@ -10,6 +10,7 @@ mod identify;
 mod operators;
 mod profiles;
 mod rotation;
+mod shared_keys;
 
 use super::*;
 use crate::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials, ProfileChoice};
