@@ -6,6 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 const TOPIC: &[u8] = b"v1/devices/me/telemetry";
+/// A CONNACK that accepts.
+pub const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
 pub const PINGREQ: [u8; 2] = [0xc0, 0];
 pub const PINGRESP: [u8; 2] = [0xd0, 0];
 
@@ -23,6 +25,17 @@ pub async fn connect(
     }
     let mut stream = socket.connect(to).await?;
     stream.set_nodelay(true)?;
+    stream.write_all(&connect_packet(user, client_id)).await?;
+    let mut connack = [0; 4];
+    stream.read_exact(&mut connack).await?;
+    if connack != CONNACK {
+        return Err(io::Error::other(format!("CONNACK {connack:?} for {user}")));
+    }
+    Ok(stream)
+}
+
+/// CONNECT with a token.
+pub fn connect_packet(user: &str, client_id: &str) -> Vec<u8> {
     let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 0b1000_0010, 0, 60];
     for text in [client_id, user] {
         body.extend((text.len() as u16).to_be_bytes());
@@ -30,13 +43,7 @@ pub async fn connect(
     }
     let mut packet = vec![0x10, body.len() as u8];
     packet.extend(body);
-    stream.write_all(&packet).await?;
-    let mut connack = [0; 4];
-    stream.read_exact(&mut connack).await?;
-    if connack != [0x20, 2, 0, 0] {
-        return Err(io::Error::other(format!("CONNACK {connack:?} for {user}")));
-    }
-    Ok(stream)
+    packet
 }
 
 /// Appends one PUBLISH at QoS 1.

@@ -15,6 +15,8 @@ pub struct Platform {
     pub http: SocketAddr,
     pub mqtt: SocketAddr,
     pub coap: SocketAddr,
+    /// Where it has a certificate.
+    pub mqtts: Option<SocketAddr>,
     /// From the start of the process to `ready`.
     pub started_in: Duration,
 }
@@ -50,21 +52,27 @@ impl Platform {
             .expect("industryos-iot");
         let out = child.stdout.take().expect("stdout");
         let mut lines = BufReader::new(out).lines().map_while(Result::ok);
-        let mut address = |scheme: &str| -> SocketAddr {
-            let line = lines.find(|line| line.contains(scheme));
-            let line = line.expect("the server did not start");
-            let text = line.rsplit("//").next().expect("an address");
-            text.parse().expect("an address")
+        let mut told = Vec::new();
+        loop {
+            match lines.next().expect("the server did not start") {
+                line if line == "ready" => break,
+                line => told.push(line),
+            }
+        }
+        let address = |scheme: &str| -> Option<SocketAddr> {
+            let line = told.iter().find(|line| line.contains(scheme))?;
+            line.rsplit("//").next()?.parse().ok()
         };
-        let (http, mqtt) = (address("http://"), address("mqtt://"));
-        let coap = address("coap://");
-        lines.find(|line| line == "ready").expect("ready");
+        let plain = |scheme| address(scheme).expect("an address");
+        let (http, mqtt) = (plain("http://"), plain("mqtt://"));
+        let (coap, mqtts) = (plain("coap://"), address("mqtts://"));
         Platform {
             process: Process(child),
             folder,
             http,
             mqtt,
             coap,
+            mqtts,
             started_in: begun.elapsed(),
         }
     }

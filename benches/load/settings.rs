@@ -18,6 +18,7 @@ pub struct Settings {
     pub scan_days: u64,
     pub scan_devices: u64,
     pub idle: usize,
+    pub tls_idle: usize,
     pub provisioned: usize,
     /// What the process may take under overload, in bytes (`store.memory`'s default).
     pub budget: u64,
@@ -58,6 +59,7 @@ impl Settings {
         count(&mut settings.runs, "BENCH_RUNS");
         count(&mut settings.meter_devices, "BENCH_METER_DEVICES");
         count(&mut settings.idle, "BENCH_IDLE");
+        count(&mut settings.tls_idle, "BENCH_TLS_IDLE");
         count(&mut settings.provisioned, "BENCH_DEVICES");
         let number = |to: &mut u64, name| *to = value(name).unwrap_or(*to);
         number(&mut settings.meter_days, "BENCH_METER_DAYS");
@@ -81,6 +83,7 @@ impl Settings {
             scan_days: 10,
             scan_devices: 100,
             idle: 20_000,
+            tls_idle: 5_000,
             provisioned: 100_000,
             budget: 256 << 20,
             alone: false,
@@ -99,6 +102,7 @@ impl Settings {
             scan_days: 1,
             scan_devices: 2,
             idle: 50,
+            tls_idle: 20,
             provisioned: 50,
             ..Self::full()
         }
@@ -106,7 +110,7 @@ impl Settings {
 
     /// What `cargo test` runs.
     pub fn smoke() -> Self {
-        let parts = "messages arrays posts latency meter scan idle overload";
+        let parts = "messages arrays posts latency meter scan idle tls overload";
         let only = parts.split(' ').map(str::to_owned).collect();
         Settings {
             only,

@@ -1,4 +1,5 @@
-//! Device credentials: read and update (contract/admin-rest.md 4, contract/provisioning.md 1).
+//! Device credentials: read and update (contract/admin-rest.md 4, contract/provisioning.md 1), and a
+//! certificate's upload as a file.
 //! The only answers that hold a device's secret.
 
 use super::body;
@@ -10,7 +11,8 @@ use super::extract::Guard;
 use super::json;
 use super::params::{self, Params};
 use super::ApiState;
-use crate::auth::directory::CredentialsOrder;
+use crate::auth::certificates::upload;
+use crate::auth::directory::{CredentialsOrder, DirectoryError};
 use crate::model::credentials::{Credentials, CredentialsKind};
 use crate::model::ids::{CredentialsId, DeviceId};
 use actix_web::web::{Data, Path, Payload};
@@ -31,6 +33,18 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .takes("DeviceCredentials")
                 .gives("DeviceCredentials")
                 .fails(&[400, 404, 409, 413]),
+            post("/api/device/{deviceId}/credentials/certificate", upload_file)
+                .says(
+                    "Make a certificate the device's credentials: the body is the file, PEM, DER or \
+                     Base64 of DER, whatever its Content-Type; a private key is refused and not kept",
+                )
+                .asks(
+                    "overlapSeconds",
+                    "how long the present ones are still accepted; default admin.rotation_overlap",
+                )
+                .takes_file()
+                .gives("DeviceCredentials")
+                .fails(&[400, 404, 413]),
             get("/api/device/{deviceId}/credentials", read)
                 .says("A device's credentials")
                 .gives("DeviceCredentials")
@@ -56,6 +70,30 @@ async fn read(_: Guard, state: Data<ApiState>, path: Path<String>) -> Answer {
     Ok(answer(&record))
 }
 
+async fn upload_file(
+    guard: Guard,
+    state: Data<ApiState>,
+    path: Path<String>,
+    params: Params,
+    payload: Payload,
+) -> Answer {
+    let device = params::id(&path, DeviceId::parse)?;
+    let limit = state.config.max_body.bytes().min(upload::LARGEST);
+    let file = body::read(payload, &state, limit).await;
+    let file = file.inspect_err(|rejection| state.count(rejection.reason))?;
+    let der = upload::from_bytes(&file).map_err(DirectoryError::Certificate)?;
+    let order = CredentialsOrder {
+        id: None,
+        device,
+        kind: Some(CredentialsKind::X509Certificate),
+        credentials_id: None,
+        credentials_value: Some(upload::text_of(&der)),
+        version: None,
+        overlap: params.value("overlapSeconds")?.map(Duration::from_secs),
+    };
+    saved(&guard, &state, order).await
+}
+
 async fn update(guard: Guard, state: Data<ApiState>, params: Params, payload: Payload) -> Answer {
     let asked: Update = body::json(payload, &state).await?;
     let id = asked.id.map(|id| params::id(&id.id, CredentialsId::parse));
@@ -68,7 +106,11 @@ async fn update(guard: Guard, state: Data<ApiState>, params: Params, payload: Pa
         version: asked.version,
         overlap: params.value("overlapSeconds")?.map(Duration::from_secs),
     };
-    let record = replace(&state, order).await?;
+    saved(&guard, &state, order).await
+}
+
+async fn saved(guard: &Guard, state: &ApiState, order: CredentialsOrder) -> Answer {
+    let record = replace(state, order).await?;
     guard.about("DEVICE", record.device, record.kind.name());
     tracing::info!(operator = %guard.0.username, device = %record.device, "credentials saved");
     Ok(answer(&record))

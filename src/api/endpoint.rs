@@ -17,6 +17,8 @@ pub struct Endpoint {
     pub query: Vec<Parameter>,
     /// Schema of the JSON body, when it takes one.
     pub body: Option<&'static str>,
+    /// The body is a file instead.
+    pub file: bool,
     /// Schema of the 200's JSON body; `None` = empty body.
     pub answer: Option<&'static str>,
     /// Statuses other than 200, 401 (unless open) and what any call may meet (429, 500, 503).
@@ -49,6 +51,7 @@ impl Endpoint {
             open: false,
             query: Vec::new(),
             body: None,
+            file: false,
             answer: None,
             failures: Vec::new(),
             others: None,
@@ -99,6 +102,11 @@ impl Endpoint {
 
     pub fn takes(mut self, schema: &'static str) -> Self {
         self.body = Some(schema);
+        self
+    }
+
+    pub fn takes_file(mut self) -> Self {
+        self.file = true;
         self
     }
 

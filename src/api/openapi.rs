@@ -124,6 +124,18 @@ fn operation(endpoint: &Endpoint) -> Operation {
                 .build(),
         ));
     }
+    if endpoint.file {
+        operation = operation.request_body(Some(
+            RequestBodyBuilder::new()
+                .description(Some("The file, whatever the Content-Type says"))
+                .required(Some(Required::True))
+                .content(
+                    "application/octet-stream",
+                    ContentBuilder::new().schema(Some(empty())).build(),
+                )
+                .build(),
+        ));
+    }
     operation = operation.response("200", success(endpoint));
     for status in statuses(endpoint) {
         operation = operation.response(status.to_string(), error(reason(status)));

@@ -62,6 +62,11 @@ const TABLE: &[(&str, &str, Option<Need>)] = &[
     ("POST", "/api/device/{deviceId}/disable", WRITE),
     ("POST", "/api/device/{deviceId}/enable", WRITE),
     ("POST", "/api/device/credentials", WRITE),
+    (
+        "POST",
+        "/api/device/{deviceId}/credentials/certificate",
+        WRITE,
+    ),
     ("GET", "/api/device/{deviceId}/credentials", SECRET),
     ("GET", "/api/device/{deviceId}/events", READ),
     ("GET", "/api/device/types", READ),

@@ -1,7 +1,7 @@
 //! `[admin]`: the first administrator, operator tokens, login throttling, the audit log, rotation.
 
 use crate::model::rates::Rates;
-use crate::model::units::Period;
+use crate::model::units::{ByteSize, Period};
 use serde::Deserialize;
 
 /// See `config.toml` for what each key means; that file holds the defaults.
@@ -24,4 +24,6 @@ pub struct Config {
     pub audit_strangers: Rates,
     pub rotation_overlap: Period,
     pub max_rotation_overlap: Period,
+    pub known_tokens: usize,
+    pub known_token_size: ByteSize,
 }

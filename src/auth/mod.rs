@@ -102,7 +102,7 @@ impl Auth {
         let operators = Operators::open(&config, store.clone(), clock, passwords, &start).await?;
         let auth = Auth(Arc::new(Rooms {
             store,
-            known: known::Known::default(),
+            known: known::Known::new(&config),
             directory,
             operators,
             audit,

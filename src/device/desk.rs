@@ -103,20 +103,26 @@ impl Desk {
         turn_direct::go(self, next);
     }
 
-    /// Admits a single request here and now; `None` where it has to wait for its place.
+    /// Admits a single request of a device whose profile says nothing about rates, here and now;
+    /// `None` where it has to wait for its place, or the actor to hear that the profile says
+    /// nothing any more.
     pub fn visit(self: &Arc<Self>, transport: Transport) -> Option<Link> {
-        let turn = self.idle_turn()?;
+        let turn = self.idle_turn(|turn| !turn.has_profiled_limits())?;
         turn_direct::visit(self, turn, transport)
     }
 
     /// A single request is over. False: the actor has to be told.
     pub(super) fn depart(self: &Arc<Self>, from: Speaker) -> bool {
-        let turn = if from.visitor { self.idle_turn() } else { None };
+        let turn = if from.visitor {
+            self.idle_turn(|_| true)
+        } else {
+            None
+        };
         turn.is_some_and(|turn| turn_direct::depart(self, turn, from))
     }
 
-    /// The turn, if nobody has it and no mail waits.
-    fn idle_turn(&self) -> Option<Box<Turn>> {
+    /// The turn, if nobody has it, no mail waits, and it is fit.
+    fn idle_turn(&self, fit: impl FnOnce(&Turn) -> bool) -> Option<Box<Turn>> {
         if !Courier::runs_here() {
             return None;
         }
@@ -124,7 +130,7 @@ impl Desk {
         if top.closed || !top.inbox.is_empty() {
             return None;
         }
-        top.turn.take_if(|turn| turn.is_simple())
+        top.turn.take_if(|turn| turn.is_simple() && fit(turn))
     }
 
     /// Mail that reached the actor.

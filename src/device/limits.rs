@@ -116,6 +116,8 @@ pub struct Over {
 pub struct Limits {
     messages: Buckets,
     points: Buckets,
+    /// The device's profile has said something.
+    profiled: bool,
     last_row: Option<Millis>,
     untold: u64,
 }
@@ -126,6 +128,7 @@ impl Limits {
         Self {
             messages: Buckets::new(Rates::default()),
             points: Buckets::new(Rates::default()),
+            profiled: false,
             last_row: None,
             untold: 0,
         }
@@ -154,6 +157,7 @@ impl Limits {
         let mut limits = present.unwrap_or_else(|| Box::new(Self::none()));
         limits.messages.set(&messages);
         limits.points.set(&points);
+        limits.profiled = profile.is_some();
         Some(limits)
     }
 
@@ -193,6 +197,11 @@ impl Limits {
             0 => rejection.detail.to_string(),
             untold => format!("{}; {untold} refused since the last row", rejection.detail),
         })
+    }
+
+    /// Whether they are what a profile said when it was last asked.
+    pub fn profiled(&self) -> bool {
+        self.profiled
     }
 
     /// When the buckets are as good as new: until then they are not to be forgotten.

@@ -193,6 +193,11 @@ impl Turn {
         self.absent.is_none() && self.state.closed.is_none()
     }
 
+    /// Its rates are what a profile said, which may have changed.
+    pub(super) fn has_profiled_limits(&self) -> bool {
+        self.limits.as_ref().is_some_and(|limits| limits.profiled())
+    }
+
     fn add_plain(&mut self, mail: Mail, group: &mut Group) {
         let Mail::Uplinks {
             from,

@@ -86,6 +86,8 @@ pub enum Reason {
     ShuttingDown,
     /// A fault of ours.
     Internal,
+    /// The door takes connections of its balancers only, and this is none of them.
+    AddressNotAllowed,
 }
 
 impl Reason {
@@ -132,6 +134,7 @@ impl Reason {
             Expired => "expired",
             ShuttingDown => "shutting_down",
             Internal => "internal",
+            AddressNotAllowed => "address_not_allowed",
         }
     }
 }

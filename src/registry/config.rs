@@ -28,6 +28,8 @@ pub struct Config {
     /// 0 = never.
     pub slow_after: u32,
     pub slow_by: Period,
+    /// At a time; more are answered at once.
+    pub held_back: usize,
     /// 0 = never.
     pub refuse_after: u32,
     pub refuse_for: Period,

@@ -17,9 +17,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Answers that are held back at a time; what is more is answered at once.
-const HELD_BACK: usize = 1_000;
-
 pub struct Strangers {
     config: Config,
     table: Mutex<Table>,
@@ -46,7 +43,7 @@ impl Strangers {
             config: config.clone(),
             table: Mutex::default(),
             remembered: AtomicUsize::new(0),
-            held_back: Semaphore::new(HELD_BACK),
+            held_back: Semaphore::new(config.held_back.min(Semaphore::MAX_PERMITS)),
         }
     }
 

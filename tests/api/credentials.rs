@@ -148,7 +148,8 @@ fn a_pre_shared_key_is_taken_and_never_shown() {
     assert_error(&answer, 400, 31, "already registered");
 }
 
-fn certificate(name: &str) -> make::Made {
+/// Signed by itself, of an EC key.
+pub fn certificate(name: &str) -> make::Made {
     let order = make::Order {
         role: make::Role::Device,
         common_name: name,
@@ -216,4 +217,92 @@ fn a_private_key_pasted_by_mistake_is_refused_and_not_repeated() {
     asked["credentialsValue"] = json!("no base64!");
     let refused = api.post("/api/device/credentials", &asked);
     assert_error(&refused, 400, 31, "neither PEM nor DER nor Base64");
+}
+
+/// POSTs a file; status, message or record.
+fn upload(api: &Api, device: &NewDevice, kind: &str, file: &[u8]) -> (u16, Value) {
+    let url = format!(
+        "{}/api/device/{}/credentials/certificate",
+        api.base, device.id
+    );
+    let mut answer = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .new_agent()
+        .post(url)
+        .header("X-Authorization", format!("Bearer {}", api.token))
+        .header("Content-Type", kind)
+        .send(file)
+        .expect("an answer");
+    let text = answer.body_mut().read_to_string().expect("a body");
+    let json = serde_json::from_str(&text).expect("JSON");
+    (answer.status().as_u16(), json)
+}
+
+#[test]
+fn a_certificate_may_be_uploaded_as_a_file_in_der_pem_or_base64() {
+    let api = start();
+    let ca = certificate("an authority");
+    let kinds = [
+        "application/pkix-cert",
+        "application/octet-stream",
+        "application/x-pem-file",
+        "application/json",
+    ];
+    for (number, kind) in kinds.into_iter().enumerate() {
+        let device = api.create_device(&format!("device {number}"));
+        let made = certificate(&format!("device {number}"));
+        let der = made.der().unwrap();
+        let text = openssl::base64::encode_block(&der);
+        let pem = made.certificate.to_pem().unwrap();
+        let mut saved = None;
+        for file in [&der, &pem, &text.clone().into_bytes()] {
+            let (status, record) = upload(&api, &device, kind, file);
+            assert_eq!(status, 200, "{record}");
+            assert_eq!(record["credentialsType"], "X509_CERTIFICATE");
+            assert_eq!(record["credentialsValue"], text);
+            assert_eq!(*saved.get_or_insert(record.clone()), record, "no change");
+        }
+        assert_eq!(read(&api, &device), saved.unwrap());
+        let other = api.create_device(&format!("other {number}"));
+        let before = read(&api, &other);
+        let (status, refused) = upload(&api, &other, kind, &der);
+        assert_eq!(status, 400);
+        let taken = "Specified credentials are already registered!";
+        assert_eq!(refused["message"], taken);
+        assert_eq!(read(&api, &other), before);
+    }
+    let device = api.create_device("the last");
+    let before = read(&api, &device);
+    let chain = [&ca, &certificate("the last")].map(|made| made.certificate.to_pem().unwrap());
+    for (file, why) in [
+        (
+            &b"\x30\x82\x01\x00not a certificate"[..],
+            "not an X.509 certificate",
+        ),
+        (b"\xff\xfe\x00", "neither PEM nor DER nor Base64"),
+        (b"", "should be specified"),
+        (
+            &ca.key.private_key_to_der().unwrap(),
+            "This holds a private key",
+        ),
+        (
+            &ca.key.private_key_to_pem_pkcs8().unwrap(),
+            "This holds a private key",
+        ),
+        (
+            &ca.key.private_key_to_pkcs8().unwrap(),
+            "This holds a private key",
+        ),
+        (
+            &ca.key.public_key_to_pem().unwrap(),
+            "a public key, not a certificate",
+        ),
+        (&chain.concat(), "These are 2 certificates"),
+    ] {
+        let (status, refused) = upload(&api, &device, "application/octet-stream", file);
+        let message = refused["message"].as_str().unwrap();
+        assert!(status == 400 && message.contains(why), "{why}: {refused}");
+    }
+    assert_eq!(read(&api, &device), before);
 }

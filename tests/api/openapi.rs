@@ -1,6 +1,7 @@
 //! The document at `/api/openapi.json` is true: it is walked, and every call in it is made.
 
 use crate::common::operator::{Answer, NewDevice, Operator};
+use crate::credentials::certificate;
 use crate::harness::{assert_shape, ok, start, start_with, Api, ADMIN, NOBODY, PASSWORD};
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
@@ -137,6 +138,12 @@ impl World {
                 call.body = with_credentials(json!({"name": unique()})).to_string();
             }
             ("POST", "/api/device/credentials") => call.body = self.credentials.to_string(),
+            ("POST", "/api/device/{deviceId}/credentials/certificate") => {
+                let other = self.api.create_device(&unique());
+                call.path = call.path.replace(&self.offline.id, &other.id);
+                let certificate = certificate(&unique()).certificate.to_pem();
+                call.body = String::from_utf8(certificate.unwrap()).unwrap();
+            }
             ("POST", "/api/deviceProfile") => call.body = json!({"name": unique()}).to_string(),
             ("POST", "/api/user") => call.body = user().to_string(),
             ("POST", "/api/user/{userId}/password") => {

@@ -6,5 +6,6 @@ mod common;
 mod crash;
 mod reset;
 mod retention;
+mod secrets;
 mod start;
 mod stop;

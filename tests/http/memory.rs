@@ -16,6 +16,24 @@ fn long() -> String {
     format!("{{\"a\":\"{}\"}}", "x".repeat(200_000))
 }
 
+/// Takes most of a `http.body_memory` of 100,000 bytes.
+fn most() -> String {
+    format!("{{\"a\":\"{}\"}}", "x".repeat(80_000))
+}
+
+/// Holds as much, until it is dropped.
+fn hold_most(house: &House) -> Socket {
+    let bodies = house.metrics.budget("http_bodies");
+    let mut holder = Socket::connect(house);
+    holder.send(format!(
+        "POST /api/v1/{TOKEN}/telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 80000\r\n\r\n{{"
+    ));
+    wait_for("the memory to be taken", || {
+        (bodies.bytes() >= 80_000).then_some(())
+    });
+    holder
+}
+
 #[test]
 fn what_is_read_out_of_bodies_waits_for_its_memory_and_all_are_answered() {
     let house = House::with(|config| config.registry.in_flight.0 = IN_FLIGHT as u64);
@@ -52,15 +70,8 @@ fn a_long_body_that_waits_too_long_for_memory_is_429_and_counted_and_short_ones_
         config.http.body_memory.0 = 100_000;
         config.http.body_wait.0 = Duration::from_millis(100);
     });
-    let bodies = house.metrics.budget("http_bodies");
-    let body = format!("{{\"a\":\"{}\"}}", "x".repeat(80_000));
-    let mut holder = Socket::connect(&house);
-    holder.send(format!(
-        "POST /api/v1/{TOKEN}/telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 80000\r\n\r\n{{"
-    ));
-    wait_for("the memory to be taken", || {
-        (bodies.bytes() >= 80_000).then_some(())
-    });
+    let (bodies, body) = (house.metrics.budget("http_bodies"), most());
+    let holder = hold_most(&house);
     let refused = ask(&house, request("POST", "telemetry", &body));
     assert_eq!(refused.status, 429);
     assert_eq!(refused.header("retry-after"), Some("1"));
@@ -78,15 +89,8 @@ fn a_long_body_that_waits_too_long_for_memory_is_429_and_counted_and_short_ones_
 #[test]
 fn a_long_body_is_read_once_the_one_before_it_has_gone() {
     let house = House::with(|config| config.http.body_memory.0 = 100_000);
-    let bodies = house.metrics.budget("http_bodies");
-    let body = format!("{{\"a\":\"{}\"}}", "x".repeat(80_000));
-    let mut holder = Socket::connect(&house);
-    holder.send(format!(
-        "POST /api/v1/{TOKEN}/telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 80000\r\n\r\n{{"
-    ));
-    wait_for("the memory to be taken", || {
-        (bodies.bytes() >= 80_000).then_some(())
-    });
+    let (bodies, body) = (house.metrics.budget("http_bodies"), most());
+    let holder = hold_most(&house);
     let waiting = begin(&house, request("POST", "telemetry", &body));
     wait_for("the second to wait", || {
         (bodies.waiting() == 1).then_some(())

@@ -1,5 +1,6 @@
 //! CONNECT and CONNACK (contract/mqtt.md 2): who gets in, and with what code others are refused.
 
+use crate::common::operator::NewDevice;
 use crate::wire::*;
 use std::time::{Duration, Instant};
 
@@ -168,4 +169,38 @@ fn a_disabled_device_is_refused_and_its_session_ended() {
         wire.send(&connect(level, &device.token));
         wire.expect_connack(code);
     }
+}
+
+#[test]
+fn a_rotated_token_ends_the_session_and_only_the_new_one_connects() {
+    let (server, operator, device) = scene("");
+    let credentials = format!("/api/device/{}/credentials", device.id);
+    let mut token = device.token.clone();
+    let code = |level, token: &str| {
+        let mut wire = Wire::open(&server);
+        wire.send(&connect(level, token));
+        let (_, body) = wire.packet();
+        body[1]
+    };
+    for (level, refused) in [(Level::Four, 5), (Level::Five, 0x86)] {
+        for overlap in [0, 3600] {
+            let live = NewDevice {
+                token: token.clone(),
+                ..device.clone()
+            };
+            let mut live = Wire::connected(&server, level, &live);
+            let mut record = operator.get(&credentials).json;
+            let next = format!("rotated-{level:?}-{overlap}");
+            record["credentialsId"] = serde_json::json!(next);
+            let path = format!("/api/device/credentials?overlapSeconds={overlap}");
+            assert_eq!(operator.post(&path, &record).status, 200);
+            live.expect_end(level, 0x98);
+            let old = if overlap == 0 { refused } else { 0 };
+            assert_eq!(code(level, &token), old, "the old one, {overlap} s");
+            assert_eq!(code(level, &next), 0);
+            token = next;
+        }
+    }
+    let told = refusals(&operator, &device);
+    assert!(told.is_empty(), "an unknown token is nobody's: {told:?}");
 }

@@ -13,3 +13,4 @@ mod mosquitto;
 mod node;
 mod python;
 mod readme;
+mod tls;

@@ -2,6 +2,7 @@
 
 use crate::clients::run;
 use crate::common::Server;
+use serde_json::json;
 use std::process::Command;
 
 const README: &str = include_str!("../../README.md");
@@ -35,6 +36,50 @@ fn the_readmes_tour_shows_what_it_promises() {
         r#""kind":"telemetry_saved""#,
     ] {
         assert!(said.contains(promised), "no {promised} in: {said}");
+    }
+}
+
+#[test]
+fn the_readmes_block_on_tls_does_what_it_promises() {
+    let host = "127.83.1.4";
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_industryos-iot"));
+    let path = std::env::var("PATH").expect("PATH");
+    let path = format!("{}:{path}", binary.parent().expect("a folder").display());
+    let paste = |folder: &std::path::Path, text: &str| {
+        let text = format!("set -e\nHOST={host}\n{text}");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &text]).current_dir(folder);
+        run(bash.env("PATH", &path)).ok().stdout
+    };
+    paste(folder.path(), block("cert generate"));
+    let settings = README
+        .split("```toml\n")
+        .find(|rest| rest.starts_with("[mqtt.tls]"));
+    let settings = settings
+        .and_then(|rest| rest.split("```").next())
+        .expect("settings");
+    let (mqtts, https) = (format!("{host}:8883"), format!("{host}:8443"));
+    let environment = [
+        ("INDUSTRYOS__MQTT__TLS__BIND", mqtts.as_str()),
+        ("INDUSTRYOS__HTTP__TLS__BIND", https.as_str()),
+    ];
+    let server = Server::start_in(folder, settings, &environment);
+    let operator = server.operator();
+    let token = json!({"credentialsType": "ACCESS_TOKEN", "credentialsId": "PUMP-7-TOKEN"});
+    let body = json!({"device": {"name": "pump-7"}, "credentials": token});
+    let made = operator.post("/api/device-with-credentials", &body);
+    let pump_7 = made.json["id"]["id"].as_str().expect("an id").to_owned();
+    let upload = block("credentials/certificate").replace("http://$HOST:8080", &server.http());
+    let bearer = format!("AUTH='X-Authorization: Bearer {}'\n", operator.token);
+    paste(server.folder.path(), &(bearer + &upload));
+    let pump_8 = operator.get("/api/tenant/device?deviceName=pump-8");
+    let pump_8 = pump_8.json["id"]["id"].as_str().expect("an id").to_owned();
+    let said = paste(server.folder.path(), block("--cafile"));
+    assert_eq!(said.matches("received PUBACK").count(), 2, "{said}");
+    for device in [pump_7, pump_8] {
+        let expected = json!({"temperature": 25, "humidity": 73});
+        assert_eq!(operator.latest(&device), expected);
     }
 }
 

@@ -5,10 +5,12 @@ use industryos_iot::auth::certificates::make::Made;
 use industryos_iot::transport::mqtt::codec::packet::{Connack, Connect, Publish};
 use industryos_iot::transport::mqtt::codec::{Codec, Framer, Level, Packet, QoS};
 use openssl::ssl::{
-    HandshakeError, SslConnector, SslConnectorBuilder, SslMethod, SslStream, SslVersion,
+    HandshakeError, SslConnector, SslConnectorBuilder, SslMethod, SslSession, SslSessionCacheMode,
+    SslStream, SslVersion,
 };
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub type Tls = SslStream<TcpStream>;
@@ -61,6 +63,48 @@ pub fn handshake_over(socket: TcpStream, builder: SslConnectorBuilder) -> Result
         HandshakeError::Failure(stream) => stream.error().to_string(),
         other => other.to_string(),
     })
+}
+
+/// A client that keeps its last ticket and shows it again.
+pub struct Returning {
+    connector: SslConnector,
+    kept: Arc<Mutex<Option<SslSession>>>,
+}
+
+impl Returning {
+    pub fn new(mut builder: SslConnectorBuilder, version: SslVersion) -> Self {
+        builder
+            .set_min_proto_version(Some(version))
+            .expect("a version");
+        builder = at_most(builder, version);
+        let kept = Arc::<Mutex<Option<SslSession>>>::default();
+        builder.set_session_cache_mode(
+            SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL_STORE,
+        );
+        let sink = kept.clone();
+        builder.set_new_session_callback(move |_, session| {
+            *sink.lock().expect("the ticket") = Some(session);
+        });
+        let connector = builder.build();
+        Self { connector, kept }
+    }
+
+    /// A ticket has come: with TLS 1.3 behind the first bytes that were read.
+    pub fn has_ticket(&self) -> bool {
+        self.kept.lock().expect("the ticket").is_some()
+    }
+
+    pub fn connect(&self, address: SocketAddr) -> Tls {
+        let configured = self.connector.configure().expect("a client");
+        let mut ssl = configured.into_ssl("localhost").expect("a client");
+        if let Some(session) = &*self.kept.lock().expect("the ticket") {
+            #[allow(unsafe_code, reason = "the session is of the same context")]
+            unsafe {
+                ssl.set_session(session).expect("a session");
+            }
+        }
+        ssl.connect(socket(address)).expect("a handshake")
+    }
 }
 
 /// An MQTT client over any stream.

@@ -1,10 +1,11 @@
 //! The HTTP door with TLS, and devices that need no token in the address (contract/http.md).
 
 use crate::client::{handshake, showing, socket, trusting};
-use crate::common::certificates::{days, device, pem};
+use crate::common::certificates::{authority, days, device, file, pem, revocation_list};
 use crate::common::house::TOKEN;
 use crate::scene::Scene;
 use industryos_iot::auth::certificates::make::KeyKind;
+use industryos_iot::model::reject::Reason;
 use openssl::ssl::SslConnectorBuilder;
 use std::io::{Read, Write};
 
@@ -78,4 +79,39 @@ fn a_registered_certificate_is_enough_and_an_unknown_or_expired_one_is_not() {
     let bearer = format!("authorization: Bearer {TOKEN}\r\n");
     let builder = showing(&scene.ca, &[&unknown]);
     assert_eq!(post(&scene, Some(builder), ME, &bearer), 200);
+}
+
+#[test]
+fn certificates_that_are_not_valid_now_or_revoked_are_refused_each_with_its_reason() {
+    let field = authority("field devices");
+    let make = |name, key, range, issuer| device(name, key, days(range), issuer);
+    let stolen = make("stolen", KeyKind::Rsa, -1..10, Some(&field));
+    let scene = Scene::with(|config, folder, _| {
+        let list = revocation_list(&field, &[&stolen]);
+        config.http.tls.client_ca = file(folder, "field.pem", &pem(&field));
+        config.http.tls.client_crl = file(folder, "field.crl", &list);
+    });
+    let cases = [
+        (make("ec", KeyKind::Ec, -1..9, Some(&field)), None),
+        (make("rsa", KeyKind::Rsa, -1..9, Some(&field)), None),
+        (
+            make("expired", KeyKind::Rsa, -9..-1, Some(&field)),
+            Some(Reason::CertificateExpired),
+        ),
+        (
+            make("early", KeyKind::Ec, 1..9, Some(&field)),
+            Some(Reason::CertificateNotYetValid),
+        ),
+        (stolen, Some(Reason::CertificateRevoked)),
+    ];
+    for (number, (made, reason)) in cases.iter().enumerate() {
+        let id = scene
+            .house
+            .add_certified(&format!("device {number}"), &pem(made));
+        let builder = showing(&scene.ca, &[made, &field]);
+        let status = if reason.is_some() { 401 } else { 200 };
+        assert_eq!(post(&scene, Some(builder), ME, ""), status, "{reason:?}");
+        let told: Vec<_> = reason.iter().copied().collect();
+        assert_eq!(scene.house.refusals_of(id), told);
+    }
 }

@@ -6,6 +6,7 @@ use crate::scene::Scene;
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::session::Transport;
 use industryos_iot::transport::mqtt::codec::Level;
+use industryos_iot::transport::proxy::Balancers;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -93,5 +94,39 @@ fn who_comes_without_a_header_is_refused_and_counted() {
         stream.write_all(bytes).unwrap();
         assert!(is_closed(stream));
         scene.house.wait_for_rejected(transport, violation, 1);
+    }
+}
+
+#[test]
+fn only_the_balancers_that_are_named_may_connect_and_tell_addresses() {
+    for (named, fine) in [("10.0.0.0/8,::1", false), ("10.0.0.0/8, 127.0.0.1", true)] {
+        let scene = Scene::with(|config, _, _| {
+            for (asks, named_at) in [
+                (&mut config.mqtt.proxy_protocol, &mut config.mqtt.proxy_from),
+                (&mut config.http.proxy_protocol, &mut config.http.proxy_from),
+            ] {
+                *asks = true;
+                *named_at = Balancers::parse(named).unwrap();
+            }
+        });
+        let refused = Reason::AddressNotAllowed;
+        let request = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let mut http = from(scene.house.http, "192.0.2.1");
+        if fine {
+            let mut peer = Peer::new(from(scene.house.mqtt, "192.0.2.1"), Level::V311);
+            assert_eq!(peer.connect(Level::V311, Some(TOKEN)).code, 0);
+            http.write_all(request).unwrap();
+            let mut answer = String::new();
+            http.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        } else {
+            assert!(is_closed(from(scene.house.mqtt, "192.0.2.1")));
+            scene.house.wait_for_rejected(Transport::Mqtt, refused, 1);
+            assert!(is_closed(http));
+            scene.house.wait_for_rejected(Transport::Http, refused, 1);
+            let stream = from(scene.mqtts(), "192.0.2.1");
+            handshake_over(stream, trusting(&scene.ca)).expect_err("closed");
+            scene.house.wait_for_rejected(Transport::Mqtt, refused, 2);
+        }
     }
 }

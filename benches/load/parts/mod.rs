@@ -12,6 +12,8 @@ mod restart;
 mod scan;
 mod sqlite;
 mod start;
+mod tls;
+mod tls_flood;
 
 use super::settings::Settings;
 use super::table::Table;
@@ -19,7 +21,7 @@ use super::table::Table;
 pub type Part = fn(&Settings, &mut Table);
 
 /// In the order of the table.
-pub const ALL: [(&str, Part); 11] = [
+pub const ALL: [(&str, Part); 12] = [
     ("messages", messages::measure),
     ("arrays", arrays::measure),
     ("posts", posts::measure),
@@ -28,6 +30,7 @@ pub const ALL: [(&str, Part); 11] = [
     ("meter", meter::measure),
     ("scan", scan::measure),
     ("idle", idle::measure),
+    ("tls", tls::measure),
     ("start", start::measure),
     ("restart", restart::measure),
     ("overload", overload::measure),

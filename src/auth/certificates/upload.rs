@@ -9,7 +9,7 @@ use openssl::x509::X509;
 use std::fmt;
 
 /// Largest certificate, in bytes of what is handed in.
-const LARGEST: usize = 64 * 1024;
+pub const LARGEST: usize = 64 * 1024;
 
 /// Why it is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::*;
 use crate::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials, ProfileChoice};
 use crate::model::credentials::CredentialsKind;
 use crate::model::rates::Rates;
-use crate::model::units::Period;
+use crate::model::units::{ByteSize, Period};
 use crate::model::Millis;
 use crate::store::memory::MemoryStore;
 use std::net::IpAddr;
@@ -50,6 +50,8 @@ fn config(password: &str) -> Config {
         audit_strangers: Rates::parse("3:1m").unwrap(),
         rotation_overlap: Period(Duration::ZERO),
         max_rotation_overlap: Period(Duration::from_secs(86_400)),
+        known_tokens: 100,
+        known_token_size: ByteSize(512),
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
             "http.tls.max_handshakes_per_address",
             http.tls.max_handshakes_per_address,
         ),
+        ("http.tls.max_issuers", http.tls.max_issuers),
+        ("mqtt.tls.max_issuers", mqtt.tls.max_issuers),
         (
             "http.max_connections_per_address",
             http.max_connections_per_address,
@@ -57,6 +59,7 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("admin.login_subjects", admin.login_subjects),
         ("admin.max_operators", admin.max_operators),
         ("admin.audit_rows", admin.audit_rows),
+        ("admin.known_tokens", admin.known_tokens),
         ("registry.queued_calls", registry.queued_calls),
         ("registry.addresses", registry.addresses),
         (

@@ -61,6 +61,29 @@ async fn a_device_that_says_too_much_is_refused_with_bucket_and_time_whatever_it
 }
 
 #[actix::test]
+async fn what_a_profile_says_of_rates_and_says_no_more_counts_from_the_next_request_on() {
+    let house = House::new();
+    house.device("a").await;
+    let post = |n| {
+        let house = &house;
+        async move {
+            let visit = house.visit("a").await;
+            one(&visit.handle, points(n, "t", 1)).await
+        }
+    };
+    for round in 0..3 {
+        house.doorman.rates.lock().messages = Some(rate("1:1h"));
+        assert_eq!(post(round * 10).await, Outcome::Done);
+        let refused = rejection(post(round * 10 + 1).await);
+        assert!(refused.detail.contains("than 1:1h"), "{refused}");
+        house.doorman.rates.lock().messages = None;
+        for n in 2..6 {
+            assert_eq!(post(round * 10 + n).await, Outcome::Done, "lifted");
+        }
+    }
+}
+
+#[actix::test]
 async fn of_a_batch_what_there_is_room_for_is_stored_and_each_of_the_rest_is_refused() {
     let house = limited(|settings| settings.device.point_rate = rate("3:1h"));
     let device = house.device("a").await;

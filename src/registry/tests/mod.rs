@@ -18,7 +18,7 @@ use crate::auth::{Identified, NotIdentified};
 use crate::device::Snapshot;
 use crate::model::attributes::Scope;
 use crate::model::credentials::{Presented, SharedKeys};
-use crate::model::device::{Device, Profile, ProfileOptions};
+use crate::model::device::{Device, Profile, ProfileOptions, ProfileRates};
 use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::event::EventKind;
 use crate::model::ids::{DeviceId, ProfileId, RpcId};
@@ -48,6 +48,8 @@ struct Doorman {
     turns_away: Mutex<Option<Reason>>,
     /// When what is presented counts no longer.
     until: Mutex<Option<i64>>,
+    /// What the profile of all devices says.
+    rates: Mutex<ProfileRates>,
 }
 
 #[async_trait]
@@ -68,7 +70,10 @@ impl Identify for Doorman {
             });
         }
         Ok(Identified {
-            profile: profile(),
+            profile: Profile {
+                rates: self.rates.lock().clone(),
+                ..profile()
+            },
             device,
             credentials_version: 1,
             seen: None,

@@ -1,6 +1,7 @@
 //! `[http]`: the door and its limits.
 
 use crate::model::units::{ByteSize, Period};
+use crate::transport::proxy::Balancers;
 use crate::transport::tls;
 use serde::Deserialize;
 
@@ -23,5 +24,7 @@ pub struct Config {
     pub default_poll: Period,
     pub max_poll: Period,
     pub proxy_protocol: bool,
+    /// Who may send such a header.
+    pub proxy_from: Balancers,
     pub tls: tls::Config,
 }

@@ -7,7 +7,7 @@ use super::Config;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::registry::Registry;
-use crate::transport::proxy::{self, ProxyError};
+use crate::transport::proxy;
 use crate::transport::tls::{HandshakeError, Handshakes, Security, TlsStream};
 use actix_http::error::DispatchError;
 use actix_web::dev::Service;
@@ -63,13 +63,10 @@ impl Entrance {
         stream: &TcpStream,
         balancer: IpAddr,
     ) -> Result<Option<IpAddr>, DispatchError> {
-        let heard = proxy::receive(stream, self.config.header_timeout.0).await;
+        let (balancers, limit) = (&self.config.proxy_from, self.config.header_timeout.0);
+        let heard = proxy::receive(stream, balancer, balancers, limit).await;
         heard.map_err(|error| {
-            let reason = match error {
-                ProxyError::TooSlow => Reason::TooSlow,
-                ProxyError::Header(_) | ProxyError::Gone => Reason::ProtocolViolation,
-            };
-            self.refuse(balancer, &Rejection::new(reason, error.to_string()));
+            self.refuse(balancer, &error.into());
             DispatchError::Io(io::ErrorKind::ConnectionRefused.into())
         })
     }

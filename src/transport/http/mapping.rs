@@ -129,6 +129,7 @@ mod tests {
             default_poll: Period(Duration::from_secs(60)),
             max_poll: Period(Duration::from_secs(300)),
             proxy_protocol: false,
+            proxy_from: Default::default(),
             tls: crate::transport::tls::Config::off(),
         }
     }

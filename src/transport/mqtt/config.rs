@@ -1,6 +1,7 @@
 //! `[mqtt]`: the door and its limits.
 
 use crate::model::units::{ByteSize, Period};
+use crate::transport::proxy::Balancers;
 use crate::transport::tls;
 use serde::Deserialize;
 
@@ -24,5 +25,7 @@ pub struct Config {
     pub outstanding_bytes: ByteSize,
     pub write_timeout: Period,
     pub proxy_protocol: bool,
+    /// Who may send such a header.
+    pub proxy_from: Balancers,
     pub tls: tls::Config,
 }

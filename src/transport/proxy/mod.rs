@@ -1,8 +1,13 @@
 //! Real addresses behind a balancer: the PROXY protocol, which any door may ask for. `header` is
-//! pure; here it is taken off the front of a socket, and not one byte more.
+//! pure; here it is taken off the front of a socket, and not one byte more. `balancers` tells who
+//! may send one.
 
+mod balancers;
 pub mod header;
 
+pub use balancers::Balancers;
+
+use crate::model::reject::{Reason, Rejection};
 use header::{Fault, LONGEST};
 use std::fmt;
 use std::io;
@@ -13,6 +18,8 @@ use tokio::net::TcpStream;
 /// Why nobody knows who speaks; the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyError {
+    /// None of the balancers that the door knows.
+    Untrusted,
     Header(Fault),
     TooSlow,
     Gone,
@@ -21,6 +28,9 @@ pub enum ProxyError {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ProxyError::Untrusted => {
+                f.write_str("not one of the balancers in proxy_from, which alone may connect here")
+            }
             ProxyError::Header(fault) => fault.fmt(f),
             ProxyError::TooSlow => f.write_str("no PROXY header in time"),
             ProxyError::Gone => f.write_str("gone before the PROXY header"),
@@ -28,8 +38,28 @@ impl fmt::Display for ProxyError {
     }
 }
 
-/// Takes the header. Returns the client's address; `None`: the balancer speaks for itself.
-pub async fn receive(socket: &TcpStream, limit: Duration) -> Result<Option<IpAddr>, ProxyError> {
+impl From<ProxyError> for Rejection {
+    fn from(error: ProxyError) -> Self {
+        let reason = match error {
+            ProxyError::Untrusted => Reason::AddressNotAllowed,
+            ProxyError::TooSlow => Reason::TooSlow,
+            ProxyError::Header(_) | ProxyError::Gone => Reason::ProtocolViolation,
+        };
+        Rejection::new(reason, error.to_string())
+    }
+}
+
+/// Takes the header of one of `balancers`. Returns the client's address; `None`: the balancer
+/// speaks for itself.
+pub async fn receive(
+    socket: &TcpStream,
+    balancer: IpAddr,
+    balancers: &Balancers,
+    limit: Duration,
+) -> Result<Option<IpAddr>, ProxyError> {
+    if !balancers.admit(balancer) {
+        return Err(ProxyError::Untrusted);
+    }
     let taken = tokio::time::timeout(limit, take(socket)).await;
     taken.unwrap_or(Err(ProxyError::TooSlow))
 }

@@ -3,8 +3,8 @@
 //!
 //! `context` makes an OpenSSL context of a door's files; `security` is the one in use, replaced
 //! when the files change, and `watch` is who looks; `revocation` the lists of certificates that
-//! their authorities took back; `handshakes` bounds how many are half done; `stream` is one
-//! connection, which may move between threads.
+//! their authorities took back; `issuers` what resumed sessions do not bring along; `handshakes`
+//! bounds how many are half done; `stream` is one connection, which may move between threads.
 //!
 //! A client's certificate is asked for and not demanded, and an unknown authority does not fail the
 //! handshake: the handshake proves who holds a key, and `auth` decides whose key that is, with an
@@ -16,10 +16,10 @@ pub mod config;
 mod context;
 mod error;
 mod handshakes;
+mod issuers;
 mod revocation;
 mod security;
 mod stream;
-
 mod watch;
 
 pub use config::Config;

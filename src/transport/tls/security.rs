@@ -6,6 +6,7 @@
 use super::config::Config;
 use super::context::{self, Loaded};
 use super::error::TlsError;
+use super::issuers::Issuers;
 use crate::observability::Metrics;
 use openssl::ssl::SslContext;
 use parking_lot::RwLock;
@@ -22,6 +23,7 @@ struct Inner {
     config: Config,
     metrics: Metrics,
     current: RwLock<Arc<Loaded>>,
+    issuers: Issuers,
 }
 
 impl Security {
@@ -35,6 +37,7 @@ impl Security {
             door,
             metrics,
             current: RwLock::new(Arc::new(loaded)),
+            issuers: Issuers::new(config.max_issuers),
             config,
         }));
         security.tell_days_left();
@@ -51,6 +54,11 @@ impl Security {
 
     pub(super) fn context(&self) -> SslContext {
         self.0.current.read().context.clone()
+    }
+
+    /// What clients have sent beside their own certificates.
+    pub(super) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
     }
 
     /// Whether a certificate (DER) of these stands on a revocation list of the door now.

@@ -142,16 +142,21 @@ impl TlsStream {
     }
 
     /// The peer's certificates as DER, its own first, and whether one of them is revoked; `None`
-    /// when it has shown none. A resumed session knows only the peer's own.
+    /// when it has shown none. A resumed session brings only the peer's own: see `issuers`.
     pub fn certificates(&self) -> Option<(Vec<Vec<u8>>, bool)> {
         let ssl = self.inner.ssl();
-        let own = ssl.peer_certificate()?.to_der().ok()?;
-        let mut all = vec![own];
+        let own = ssl.peer_certificate()?;
+        let mut all = vec![own.to_der().ok()?];
         for above in ssl.peer_cert_chain().into_iter().flatten() {
             let der = above.to_der().ok()?;
             if !all.contains(&der) {
                 all.push(der);
             }
+        }
+        let issuers = self.security.issuers();
+        match ssl.session_reused() {
+            true => all.extend(issuers.above(&own)),
+            false => issuers.learn(all.get(1..).unwrap_or_default()),
         }
         let revoked = self.security.has_revoked(&all);
         Some((all, revoked))

@@ -6,7 +6,7 @@ use super::wire::Wire;
 use super::Shared;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
-use crate::transport::proxy::{self, ProxyError};
+use crate::transport::proxy;
 use crate::transport::tls::{Handshake, HandshakeError, Handshakes, Security, TlsStream};
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
@@ -51,8 +51,10 @@ pub(super) async fn run(shared: Arc<Shared>, entrance: Entrance, hands: Vec<Arbi
                 next = (next + 1) % hands.len().max(1);
                 if let Some(hand) = hands.get(next) {
                     let peer = peer.ip().to_canonical();
-                    if let Err(limit) = admit(&shared, &ways, stream, peer, hand) {
-                        crowded(&shared, peer, limit);
+                    match admit(&shared, &ways, peer) {
+                        Ok(admitted) => hand_out(&shared, &ways, stream, admitted, hand),
+                        // Counted first, then closed without a word.
+                        Err(limit) => crowded(&shared, peer, limit),
                     }
                 }
             }
@@ -70,47 +72,47 @@ fn crowded(shared: &Shared, peer: IpAddr, limit: &'static str) {
     registry.refuse_stranger(Transport::Mqtt, peer, &rejection);
 }
 
-/// `Err`: the limit that is reached; the connection is then closed without a word.
-fn admit(
+/// What a connection is let in with.
+enum Admitted {
+    Place(Box<Place>),
+    /// It owes a header, which tells whose it is.
+    Header(IpAddr, Handshake),
+}
+
+/// `Err`: the limit that is reached.
+fn admit(shared: &Shared, ways: &Ways, peer: IpAddr) -> Result<Admitted, &'static str> {
+    match &ways.headers {
+        Some(headers) => Ok(Admitted::Header(peer, headers.begin(peer)?)),
+        None => Ok(Admitted::Place(Box::new(enter(shared, &ways.tls, peer)?))),
+    }
+}
+
+fn hand_out(
     shared: &Arc<Shared>,
     ways: &Ways,
     stream: TcpStream,
-    peer: IpAddr,
+    admitted: Admitted,
     hand: &ArbiterHandle,
-) -> Result<(), &'static str> {
-    let tls = ways.tls.clone();
-    let owed = match &ways.headers {
-        Some(headers) => Some(headers.begin(peer)?),
-        None => None,
-    };
-    let place = match &owed {
-        None => Some(enter(shared, &tls, peer)?),
-        Some(_) => None,
-    };
+) {
     let handed = stream.set_nodelay(true).and_then(|()| stream.into_std());
     let stream = match handed {
         Ok(stream) => stream,
         // Already gone.
-        Err(error) => {
-            tracing::debug!(%error, "an MQTT connection ended at once");
-            return Ok(());
-        }
+        Err(error) => return tracing::debug!(%error, "an MQTT connection ended at once"),
     };
-    let shared = shared.clone();
+    let (shared, tls) = (shared.clone(), ways.tls.clone());
     hand.spawn_fn(move || {
         // The stream belongs to the runtime that it was made in.
         let Ok(stream) = TcpStream::from_std(stream) else {
             return;
         };
-        match (place, owed) {
-            (Some(place), _) => begin(shared, stream, place),
-            (None, Some(owed)) => {
+        match admitted {
+            Admitted::Place(place) => begin(shared, stream, *place),
+            Admitted::Header(peer, owed) => {
                 actix_rt::spawn(hear_balancer(shared, tls, stream, peer, owed));
             }
-            (None, None) => {}
         }
     });
-    Ok(())
 }
 
 /// What a connection must have: a place at the door, and one among the handshakes with TLS.
@@ -152,7 +154,7 @@ async fn hear_balancer(
     let limit = shared.config.connect_timeout.0;
     let heard = tokio::select! {
         _ = shared.stop.cancelled() => return,
-        heard = proxy::receive(&stream, limit) => heard,
+        heard = proxy::receive(&stream, balancer, &shared.config.proxy_from, limit) => heard,
     };
     drop(owed);
     match heard {
@@ -164,13 +166,8 @@ async fn hear_balancer(
             }
         }
         Err(error) => {
-            let reason = match error {
-                ProxyError::TooSlow => Reason::TooSlow,
-                ProxyError::Header(_) | ProxyError::Gone => Reason::ProtocolViolation,
-            };
-            let rejection = Rejection::new(reason, error.to_string());
             let registry = &shared.registry;
-            registry.refuse_stranger(Transport::Mqtt, balancer, &rejection);
+            registry.refuse_stranger(Transport::Mqtt, balancer, &error.into());
         }
     }
 }
