@@ -12,7 +12,7 @@ use crate::store::retention::Ticked;
 use crate::store::sled::SledStore;
 use crate::store::{Keeper, SharedStore, StoreError};
 use crate::transport::tls::{self, Security, TlsError};
-use crate::transport::{coap, http, mqtt};
+use crate::transport::{coap, dtls, http, mqtt};
 use actix_web::web::ServiceConfig;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -29,6 +29,7 @@ pub struct Listeners {
     pub http_tls: Option<TcpListener>,
     pub mqtt_tls: Option<TcpListener>,
     pub coap: Option<UdpSocket>,
+    pub coap_dtls: Option<UdpSocket>,
 }
 
 /// Why the platform cannot start: one line for whoever started it.
@@ -95,6 +96,7 @@ impl Listeners {
             http_tls: bind("http.tls", tls(http.enabled, &http.tls), &http.tls.bind)?,
             mqtt_tls: bind("mqtt.tls", tls(mqtt.enabled, &mqtt.tls), &mqtt.tls.bind)?,
             coap: bind_coap(config)?,
+            coap_dtls: bind_coap_dtls(config)?,
         })
     }
 }
@@ -108,6 +110,16 @@ fn bind_coap(config: &Config) -> Result<Option<UdpSocket>, AppError> {
     })
 }
 
+fn bind_coap_dtls(config: &Config) -> Result<Option<UdpSocket>, AppError> {
+    let on = config.coap.enabled && config.coap.dtls.is_on();
+    let socket = on.then(|| coap::bind_secure(&config.coap));
+    socket.transpose().map_err(|why| AppError::Bind {
+        door: "coap.dtls",
+        address: config.coap.dtls.bind.clone(),
+        why,
+    })
+}
+
 /// The running platform. Stop it with [`App::stop`]; dropping it is as safe as a kill.
 pub struct App {
     store: SharedStore,
@@ -117,11 +129,13 @@ pub struct App {
     http: Option<http::Door>,
     mqtt: Option<mqtt::Door>,
     coap: Option<coap::Door>,
+    coap_dtls: Option<coap::Door>,
     generated: Option<GeneratedPassword>,
     /// Looks after old points.
     keeping: tokio::task::JoinHandle<()>,
     /// What the doors shake hands with.
     securities: Vec<Security>,
+    dtls: Option<dtls::Security>,
     /// Ends the looks at their files.
     watching: CancellationToken,
 }
@@ -160,9 +174,11 @@ impl App {
             http: None,
             mqtt: None,
             coap: None,
+            coap_dtls: None,
             generated,
             keeping,
             securities: Vec::new(),
+            dtls: None,
             watching: CancellationToken::new(),
         };
         app.open_doors(config, listeners)?;
@@ -189,8 +205,21 @@ impl App {
                 self.registry.clone(),
                 self.metrics.clone(),
                 socket,
+                None,
             );
             self.coap = Some(door.map_err(serve("coap"))?);
+        }
+        if let Some(socket) = listeners.coap_dtls {
+            let security = self.secure_datagrams("coap", &config.coap.dtls)?;
+            let door = coap::start(
+                config.coap.clone(),
+                config.payload.clone(),
+                self.registry.clone(),
+                self.metrics.clone(),
+                socket,
+                Some(security),
+            );
+            self.coap_dtls = Some(door.map_err(serve("coap.dtls"))?);
         }
         if let Some(plain) = listeners.http {
             let tls = self.secure("http", &config.http.tls, listeners.http_tls)?;
@@ -225,16 +254,32 @@ impl App {
         Ok(Some((listener, security)))
     }
 
+    /// The same for DTLS.
+    fn secure_datagrams(
+        &mut self,
+        door: &'static str,
+        config: &dtls::Config,
+    ) -> Result<dtls::Security, AppError> {
+        let security = dtls::Security::open(door, config.clone(), self.metrics.clone())
+            .map_err(|why| AppError::Tls { door, why })?;
+        actix::spawn(security.clone().watch(self.watching.clone()));
+        self.dtls = Some(security.clone());
+        Ok(security)
+    }
+
     /// Reads the certificates of all doors again; each says what came of it. Live sessions stay.
     pub fn reload_certificates(&self) {
         for security in &self.securities {
             security.reload();
         }
+        if let Some(security) = &self.dtls {
+            security.reload();
+        }
     }
 
-    /// Some door has TLS.
+    /// Some door has TLS or DTLS.
     pub fn has_tls(&self) -> bool {
-        !self.securities.is_empty()
+        !self.securities.is_empty() || self.dtls.is_some()
     }
 
     /// What other rooms mount on the HTTP door.
@@ -292,6 +337,10 @@ impl App {
         self.coap.as_ref().map(coap::Door::local_addr)
     }
 
+    pub fn coap_dtls_address(&self) -> Option<SocketAddr> {
+        self.coap_dtls.as_ref().map(coap::Door::local_addr)
+    }
+
     pub fn auth(&self) -> &Auth {
         &self.auth
     }
@@ -315,7 +364,7 @@ impl App {
         if let Some(mqtt) = self.mqtt {
             mqtt.stop().await;
         }
-        if let Some(coap) = self.coap {
+        for coap in [self.coap, self.coap_dtls].into_iter().flatten() {
             coap.stop().await;
         }
         self.keeping.abort();

@@ -1,4 +1,4 @@
-//! IndustryOS IoT: device connectivity over MQTT and HTTP, durable in one process.
+//! IndustryOS IoT: device connectivity over MQTT, HTTP and CoAP, durable in one process.
 //!
 //! The map of rooms; who may name whom is held by `tests/arch` (a room names only rooms above
 //! it in this list):

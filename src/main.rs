@@ -224,6 +224,9 @@ async fn announce(app: &mut App) -> Result<(), String> {
     if let Some(address) = app.coap_address() {
         text += &format!("CoAP  (devices)             coap://{address}\n");
     }
+    if let Some(address) = app.coap_dtls_address() {
+        text += &format!("CoAPS (devices)             coaps://{address}\n");
+    }
     let first = app.take_generated_password();
     if let Some(first) = &first {
         text += &format!("First start. Administrator: {}\n", first.username);

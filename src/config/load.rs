@@ -46,6 +46,14 @@ pub fn load(
             )
         });
     }
+    config.coap.dtls.rebase(|key| {
+        base(
+            &format!("coap.dtls.{key}"),
+            &layers,
+            file,
+            working_directory,
+        )
+    });
     validate::check_files(&config, &layers)?;
     Ok(config)
 }

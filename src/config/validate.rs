@@ -29,11 +29,12 @@ pub fn check(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
 /// Reads the files that settings name: certificates and keys.
 pub fn check_files(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     let doors = [
-        ("mqtt.tls", &config.mqtt.tls),
-        ("http.tls", &config.http.tls),
+        ("mqtt.tls", config.mqtt.tls.check()),
+        ("http.tls", config.http.tls.check()),
+        ("coap.dtls", config.coap.dtls.check()),
     ];
-    for (section, tls) in doors {
-        if let Err(error) = tls.check() {
+    for (section, checked) in doors {
+        if let Err(error) = checked {
             let key = format!("{section}.{}", error.key);
             return Err(ConfigError::BadValue {
                 place: layers.place_of(&key),
@@ -80,6 +81,11 @@ fn addresses(config: &Config) -> Vec<Rule> {
         Rule {
             key: "coap.bind",
             holds: is_address(&config.coap.bind),
+            why: ADDRESS,
+        },
+        Rule {
+            key: "coap.dtls.bind",
+            holds: is_address(&config.coap.dtls.bind),
             why: ADDRESS,
         },
         Rule {

@@ -66,6 +66,7 @@ struct Inner {
     damaged_blocks: Counter,
     certificate_days: Family<DoorLabel, Gauge>,
     certificate_reloads: Family<ReloadLabels, Counter>,
+    associations: Gauge,
     head_bytes: Gauge,
     budgets: Budgets,
     expiries: Family<CauseLabel, Counter>,
@@ -138,6 +139,12 @@ impl Metrics {
             "Times a door's certificate files were read again, by outcome",
             certificate_reloads.clone(),
         );
+        let associations = Gauge::default();
+        registry.register(
+            "dtls_associations",
+            "DTLS associations, those that shake hands included",
+            associations.clone(),
+        );
         let head_bytes = Gauge::default();
         registry.register(
             "head_bytes",
@@ -169,6 +176,7 @@ impl Metrics {
             damaged_blocks,
             certificate_days,
             certificate_reloads,
+            associations,
             head_bytes,
             budgets,
             expiries,
@@ -258,6 +266,12 @@ impl Metrics {
             outcome: if taken { "taken" } else { "refused" },
         };
         self.0.certificate_reloads.get_or_create(&labels).inc();
+    }
+
+    /// Under DTLS now.
+    pub fn associations(&self, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.associations.set(count);
     }
 
     /// What open and frozen heads take now.

@@ -42,6 +42,26 @@ fn every_source_keeps_the_rules_of_the_house() {
     );
 }
 
+/// Foreign functions of OpenSSL's DTLS, which the crate has no safe form of.
+const UNSAFE: &str = "transport/dtls/foreign.rs";
+
+#[test]
+fn unsafe_code_has_one_room() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    let has_unsafe = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let code = text
+            .lines()
+            .map(|line| line.split("//").next().unwrap_or(line));
+        code.into_iter()
+            .any(|line| line.contains("unsafe") && !line.contains("#![deny("))
+    };
+    let rooms: Vec<PathBuf> = paths.into_iter().filter(has_unsafe).collect();
+    assert_eq!(rooms, [root.join(UNSAFE)]);
+}
+
 fn faults(path: &str, text: &str) -> Vec<String> {
     rules::check(&[source::Source::read(path, &format!("//! Head.\n{text}"))])
 }

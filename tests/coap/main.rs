@@ -6,10 +6,15 @@ mod common;
 
 mod bodies;
 mod crash;
+mod dtls;
+mod dtls_certificates;
+mod dtls_limits;
+mod dtls_lossy;
+mod dtls_peer;
 mod hostile;
 mod observe;
 mod peer;
 mod resources;
 mod statuses;
 
-use common::{house, wait};
+use common::{certificates, house, wait};

@@ -3,7 +3,7 @@
 
 use super::wait::wait_for;
 use industryos_iot::app::{App, Listeners};
-use industryos_iot::auth::directory::{DeviceOrder, NewCredentials};
+use industryos_iot::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials};
 use industryos_iot::auth::Auth;
 use industryos_iot::config::layer::Layers;
 use industryos_iot::config::Config;
@@ -23,6 +23,7 @@ use std::future::Future;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{mpsc, Arc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub const TOKEN: &str = "A1_TEST_TOKEN";
@@ -35,6 +36,8 @@ pub struct House {
     pub http_tls: Option<SocketAddr>,
     pub mqtt_tls: Option<SocketAddr>,
     pub coap: SocketAddr,
+    /// Beside it, when the configuration says so.
+    pub coap_dtls: Option<SocketAddr>,
     pub store: MemoryStore,
     pub registry: Registry,
     pub metrics: Metrics,
@@ -106,6 +109,49 @@ impl House {
         made.expect("a device").id
     }
 
+    /// A further device of this name, which comes in by an identity of the same name and a key.
+    pub fn add_keyed(&self, name: &str, key: &str) -> DeviceId {
+        let order = DeviceOrder {
+            name: name.to_owned(),
+            ..DeviceOrder::default()
+        };
+        let credentials = NewCredentials::Given {
+            kind: Some(CredentialsKind::PreSharedKey),
+            credentials_id: None,
+            credentials_value: Some(shared_key(name, key)),
+        };
+        let auth = self.auth.clone();
+        let made =
+            self.wait(async move { auth.directory().create_device(order, credentials).await });
+        made.expect("a device").id
+    }
+
+    /// Gives a device another key, and ends its sessions as the REST does.
+    pub fn rekey(&self, device: DeviceId, identity: &str, key: &str, overlap: Duration) {
+        let order = CredentialsOrder {
+            id: None,
+            device,
+            kind: Some(CredentialsKind::PreSharedKey),
+            credentials_id: None,
+            credentials_value: Some(shared_key(identity, key)),
+            version: None,
+            overlap: Some(overlap),
+        };
+        let auth = self.auth.clone();
+        let saved = self.wait(async move { auth.directory().update_credentials(order).await });
+        let reason = saved.expect("saved").end_sessions.expect("a change");
+        self.command_to(device, Command::EndSessions(reason));
+    }
+
+    /// Disables or enables any device.
+    pub fn disable(&self, device: DeviceId, disabled: bool) {
+        let auth = self.auth.clone();
+        let saved = self.wait(async move { auth.directory().set_disabled(device, disabled).await });
+        if let Some(reason) = saved.expect("saved").end_sessions {
+            self.command_to(device, Command::EndSessions(reason));
+        }
+    }
+
     /// Reasons of the refusals in a device's stream, oldest first.
     pub fn refusals_of(&self, device: DeviceId) -> Vec<Reason> {
         let rows = self.registry.recent_events(device, 1000);
@@ -125,7 +171,11 @@ impl House {
     }
 
     pub fn command(&self, command: Command) -> CommandReply {
-        let (registry, device) = (self.registry.clone(), self.device);
+        self.command_to(self.device, command)
+    }
+
+    pub fn command_to(&self, device: DeviceId, command: Command) -> CommandReply {
+        let registry = self.registry.clone();
         match self.wait(async move { registry.call(device, command).await }) {
             CallOutcome::Reply(reply) => reply,
             other => panic!("{other:?}"),
@@ -140,12 +190,16 @@ impl House {
     }
 
     pub fn share(&self, entries: &[(&str, i64)]) {
+        self.share_with(self.device, entries);
+    }
+
+    pub fn share_with(&self, device: DeviceId, entries: &[(&str, i64)]) {
         let entries = entries
             .iter()
             .map(|(key, value)| (Key::from(*key), Value::Long(*value)))
             .collect();
         let scope = Scope::Shared;
-        let reply = self.command(Command::SaveAttributes { scope, entries });
+        let reply = self.command_to(device, Command::SaveAttributes { scope, entries });
         assert_eq!(reply, CommandReply::Done);
     }
 
@@ -185,7 +239,11 @@ impl House {
 
     /// Latest values of the device, by key.
     pub fn latest(&self) -> Vec<(String, Value)> {
-        let (store, device) = (self.store.clone(), self.device);
+        self.latest_of(self.device)
+    }
+
+    pub fn latest_of(&self, device: DeviceId) -> Vec<(String, Value)> {
+        let store = self.store.clone();
         let latest = self.wait(async move { store.latest(device, None).await });
         let mut latest: Vec<_> = latest
             .expect("read")
@@ -268,6 +326,10 @@ impl Drop for House {
     }
 }
 
+fn shared_key(identity: &str, key: &str) -> String {
+    format!(r#"{{"identity":"{identity}","keyText":"{key}"}}"#)
+}
+
 async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
     let metrics = Metrics::new();
     let port = || Some(TcpListener::bind("127.0.0.1:0").expect("a port"));
@@ -277,6 +339,8 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
         http_tls: config.http.tls.is_on().then(port).flatten(),
         mqtt_tls: config.mqtt.tls.is_on().then(port).flatten(),
         coap: Some(UdpSocket::bind("127.0.0.1:0").expect("a port")),
+        coap_dtls: (config.coap.dtls.is_on())
+            .then(|| UdpSocket::bind("127.0.0.1:0").expect("a port")),
     };
     let app = App::start_on(Arc::new(store.clone()), metrics.clone(), config, listeners)
         .await
@@ -289,6 +353,7 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
         http_tls: app.http_tls_address(),
         mqtt_tls: app.mqtt_tls_address(),
         coap: app.coap_address().expect("the CoAP door"),
+        coap_dtls: app.coap_dtls_address(),
         store,
         registry: app.registry().clone(),
         metrics,

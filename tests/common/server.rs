@@ -20,6 +20,7 @@ pub struct Server {
     https: Option<String>,
     mqtts: Option<String>,
     coap: Option<String>,
+    coaps: Option<String>,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
 }
@@ -52,6 +53,7 @@ impl Server {
             https: None,
             mqtts: None,
             coap: None,
+            coaps: None,
             stdout,
             stderr,
         };
@@ -72,6 +74,7 @@ impl Server {
             .env("INDUSTRYOS__HTTP__TLS__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__MQTT__TLS__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__COAP__BIND", "127.0.0.1:0")
+            .env("INDUSTRYOS__COAP__DTLS__BIND", "127.0.0.1:0")
             .env("INDUSTRYOS__ADMIN__PASSWORD", PASSWORD)
             // Test machines may be short of disk; the full-disk tests set a reserve of their own.
             .env("INDUSTRYOS__STORE__RESERVE", "1MiB")
@@ -103,6 +106,7 @@ impl Server {
         self.https = after("https://");
         self.mqtts = after("mqtts://");
         self.coap = after("coap://");
+        self.coaps = after("coaps://");
     }
 
     /// `127.0.0.1:PORT`, with TLS.
@@ -128,6 +132,11 @@ impl Server {
     /// `127.0.0.1:PORT`.
     pub fn mqtt_address(&self) -> &str {
         self.mqtt.as_deref().expect("the MQTT door is open")
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn coaps_address(&self) -> &str {
+        self.coaps.as_deref().expect("the CoAP door has DTLS")
     }
 
     /// `127.0.0.1:PORT`.

@@ -2,6 +2,7 @@
 
 use super::session::Settings;
 use crate::model::units::{ByteSize, Period};
+use crate::transport::dtls;
 use serde::Deserialize;
 
 /// See `config.toml` for what each key means; that file holds the defaults.
@@ -35,6 +36,7 @@ pub struct Config {
     pub notifications: usize,
     pub known_devices: usize,
     pub known_for: Period,
+    pub dtls: dtls::Config,
 }
 
 impl Config {

@@ -8,10 +8,18 @@ use crate::model::reject::{Reason, Rejection};
 pub(super) fn code(reason: Reason) -> Code {
     use Reason::*;
     match reason {
-        CredentialsMissing | CredentialsUnknown | ClientIdUnknown | PasswordWrong
-        | DeviceDisabled | TransportNotAllowed | DeviceDeleted | CredentialsChanged => {
-            Code::UNAUTHORIZED
-        }
+        CredentialsMissing
+        | CredentialsUnknown
+        | ClientIdUnknown
+        | PasswordWrong
+        | CertificateUnknown
+        | CertificateExpired
+        | CertificateNotYetValid
+        | CertificateRevoked
+        | DeviceDisabled
+        | TransportNotAllowed
+        | DeviceDeleted
+        | CredentialsChanged => Code::UNAUTHORIZED,
         ProtocolViolation | BadJson | BadShape | TooDeep | BadKey | BadValue | BadTimestamp
         | BadRequestId | NullValue => Code::BAD_REQUEST,
         TooLarge => Code::TOO_LARGE,

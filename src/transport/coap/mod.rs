@@ -13,4 +13,4 @@ mod mapping;
 mod session;
 
 pub use config::Config;
-pub use listener::{bind, start, Door};
+pub use listener::{bind, bind_secure, start, Door};

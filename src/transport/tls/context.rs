@@ -28,13 +28,17 @@ const TICKETS: usize = 1;
 const SESSIONS: &[u8] = b"industryos-iot";
 
 /// A context and what belongs to it.
-pub(super) struct Loaded {
-    pub context: SslContext,
+pub struct Loaded {
+    pub(super) context: SslContext,
+    /// The server's own, then those that signed it.
+    pub chain: Vec<X509>,
+    pub key: PKey<Private>,
+    pub authorities: Vec<X509>,
     pub revocations: Revocations,
     /// Whole days until the first of the server's certificates ends; negative afterwards.
-    pub days_left: i64,
+    pub(super) days_left: i64,
     /// Seconds beyond those days, for the warning.
-    pub seconds_left: i64,
+    pub(super) seconds_left: i64,
 }
 
 /// Reads all files and checks that they fit together. Ticket keys are new with each context.
@@ -68,6 +72,9 @@ pub(super) fn load(config: &Config) -> Result<Loaded, TlsError> {
     let (days_left, seconds_left) = time_left(&chain).map_err(mine)?;
     Ok(Loaded {
         context: builder.build().into_context(),
+        chain,
+        key,
+        authorities,
         revocations,
         days_left,
         seconds_left,

@@ -23,6 +23,7 @@ mod stream;
 mod watch;
 
 pub use config::Config;
+pub use context::Loaded;
 pub use error::{HandshakeError, TlsError};
 pub use handshakes::{Handshake, Handshakes};
 pub use revocation::Revocations;

@@ -61,6 +61,11 @@ impl Security {
         &self.0.issuers
     }
 
+    /// What the files hold: the same until they are read again.
+    pub(in crate::transport) fn loaded(&self) -> Arc<Loaded> {
+        self.0.current.read().clone()
+    }
+
     /// Whether a certificate (DER) of these stands on a revocation list of the door now.
     pub fn has_revoked(&self, certificates: &[Vec<u8>]) -> bool {
         let current = self.0.current.read().clone();

@@ -3,21 +3,26 @@
 //! One task on a thread of its own: `socket` reads and writes datagrams in batches, `worker` ties
 //! socket, message layer and devices together, `guests` keeps who has been let in, `serve` turns
 //! requests into uplinks and their outcomes into answers, `watch` holds the sessions of observers.
+//! With DTLS it is a door of its own, on a thread of its own: `secure` is what stands between socket
+//! and message layer then, `standing` what an association's peer may say.
 
 mod guests;
+mod secure;
 mod serve;
 mod socket;
+mod standing;
 mod tasks;
 mod watch;
 mod watching;
 mod worker;
 
-pub use socket::bind;
+pub use socket::{bind, bind_secure};
 
 use super::Config;
 use crate::model::json::Rules;
 use crate::observability::Metrics;
 use crate::registry::Registry;
+use crate::transport::dtls;
 use actix_rt::Arbiter;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -35,7 +40,8 @@ pub struct Door {
     stopped: CancellationToken,
 }
 
-/// Opens the door on a bound socket. Must run inside an actix `System`.
+/// Opens the door on a bound socket; with `security` everything is said under DTLS there. Must run
+/// inside an actix `System`.
 ///
 /// # Errors
 /// The socket cannot be used, or the thread cannot be started.
@@ -45,6 +51,7 @@ pub fn start(
     registry: Registry,
     metrics: Metrics,
     socket: UdpSocket,
+    security: Option<dtls::Security>,
 ) -> io::Result<Door> {
     let address = socket.local_addr()?;
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
@@ -53,6 +60,7 @@ pub fn start(
         rules,
         registry,
         metrics,
+        security,
     };
     let socket = socket::Socket::new(socket)?;
     let arbiter = Arbiter::try_new()?;

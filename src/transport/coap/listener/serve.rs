@@ -56,7 +56,12 @@ impl Worker {
                     format,
                     again: false,
                 };
-                self.let_in(speaker, job);
+                match speaker {
+                    Speaker::Token(_) if association != 0 => {
+                        self.by_token_in(association, speaker, job);
+                    }
+                    speaker => self.let_in(speaker, job),
+                }
             }
             Err((code, rejection)) => {
                 let peer = request.peer.address.ip().to_canonical();
@@ -78,7 +83,7 @@ impl Worker {
         self.answer(&job.request, error::refusal(rejection));
     }
 
-    fn let_in(&mut self, speaker: Speaker, job: Job) {
+    pub(super) fn let_in(&mut self, speaker: Speaker, job: Job) {
         let now = self.now();
         let id = match self.guests.find(&speaker, now) {
             Some(id) => id,
@@ -133,6 +138,9 @@ impl Worker {
             }
             Err(rejection) => {
                 let guest = self.guests.remove(id);
+                if let Some(Speaker::Association(number)) = guest.as_ref().map(|one| &one.speaker) {
+                    self.vouched(*number, Some(&rejection));
+                }
                 if let Some(Standing::Asked(jobs)) = guest.map(|guest| guest.standing) {
                     for (n, job) in jobs.iter().enumerate() {
                         // The registry has counted the one that it was asked for.

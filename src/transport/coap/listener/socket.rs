@@ -18,8 +18,20 @@ const JOINED: usize = 64 * 1024;
 /// # Errors
 /// The address is taken or is none.
 pub fn bind(config: &Config) -> io::Result<std::net::UdpSocket> {
+    bind_at(&config.bind, config)
+}
+
+/// The same for what `[coap.dtls]` says.
+///
+/// # Errors
+/// The address is taken or is none.
+pub fn bind_secure(config: &Config) -> io::Result<std::net::UdpSocket> {
+    bind_at(&config.dtls.bind, config)
+}
+
+fn bind_at(address: &str, config: &Config) -> io::Result<std::net::UdpSocket> {
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
-    let address: SocketAddr = config.bind.parse().map_err(invalid)?;
+    let address: SocketAddr = address.parse().map_err(invalid)?;
     if config.ipv6 && address.is_ipv4() && address.ip().is_unspecified() {
         let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
         match bind_to(both, config) {

@@ -41,6 +41,11 @@ pub(super) enum Done {
         downlink: Option<Box<Downlink>>,
         line: DownlinkReceiver,
     },
+    /// Whether the peer of an association is whom it has proved to be.
+    Vouched {
+        number: u64,
+        refused: Option<Rejection>,
+    },
     Nothing,
 }
 
@@ -50,6 +55,21 @@ pub(super) fn connect(registry: Registry, guest: GuestId, request: ConnectReques
     Box::pin(async move {
         let result = registry.connect(request).await;
         Done::Connected { guest, result }
+    })
+}
+
+pub(super) fn vouch(registry: Registry, number: u64, request: ConnectRequest) -> Task {
+    Box::pin(async move {
+        let refused = registry.connect(request).await.err();
+        Done::Vouched { number, refused }
+    })
+}
+
+/// For a handshake that has failed already: who it was, and why, is counted by being asked.
+pub(super) fn blame(registry: Registry, request: ConnectRequest) -> Task {
+    Box::pin(async move {
+        let _ = registry.connect(request).await;
+        Done::Nothing
     })
 }
 

@@ -2,6 +2,7 @@
 //! downlinks go out as notifications, and their fate goes back.
 
 use super::serve::{content, Job};
+use super::standing::is_final;
 use super::tasks;
 use super::watch::{Note, Observer, Watch};
 use super::worker::Worker;
@@ -287,6 +288,7 @@ impl Worker {
             Ended::Cancelled => "observation cancelled",
             Ended::Reset => "observation reset by the client",
             Ended::Unanswered => "notifications were not acknowledged",
+            Ended::Gone => "the DTLS association ended",
         };
         self.close_watch(device, reason);
     }
@@ -299,6 +301,10 @@ impl Worker {
         let mut last = Answer::empty(error::code(reason));
         last.max_age = (last.code == Code::UNAVAILABLE).then_some(5);
         for observer in watch.observers().collect::<Vec<_>>() {
+            let peer = self.endpoint.observer(observer.id);
+            if let Some(peer) = peer.filter(|peer| peer.association != 0 && is_final(reason)) {
+                self.ask_who(peer.association, peer.address.ip().to_canonical());
+            }
             self.watches.by_observation.remove(&observer.id);
             self.endpoint.end(observer.id, Some(&last), &mut self.fx);
         }

@@ -1,6 +1,7 @@
 //! The door's one task: socket, message layer and devices tied together.
 
 use super::guests::Guests;
+use super::secure::Secure;
 use super::socket::{Live, Socket};
 use super::tasks::{Done, Task};
 use super::watch::Watches;
@@ -14,6 +15,7 @@ use crate::registry::Registry;
 use crate::transport::coap::mapping::Speaker;
 use crate::transport::coap::session::{Effects, Endpoint, Peer};
 use crate::transport::coap::Config;
+use crate::transport::dtls;
 use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -32,6 +34,8 @@ pub(super) struct Room {
     pub rules: Rules,
     pub registry: Registry,
     pub metrics: Metrics,
+    /// `None`: in the clear.
+    pub security: Option<dtls::Security>,
 }
 
 pub(super) struct Worker {
@@ -41,9 +45,10 @@ pub(super) struct Worker {
     pub guests: Guests,
     pub watches: Watches,
     pub tasks: FuturesUnordered<Task>,
+    pub secure: Option<Secure>,
     socket: Live,
     /// What the socket has not taken yet.
-    output: VecDeque<(Peer, Bytes)>,
+    pub output: VecDeque<(Peer, Bytes)>,
     timer: Pin<Box<Sleep>>,
     started: Instant,
     /// When guests are looked after next.
@@ -73,12 +78,14 @@ enum Event {
 pub(super) async fn run(room: Room, socket: Socket, stop: CancellationToken) -> io::Result<()> {
     let endpoint = Endpoint::new(room.config.settings(), rand::random(), rand::random());
     let guests_at = room.config.known_for.0;
+    let secure = Secure::open(&room)?;
     let mut worker = Worker {
         endpoint,
         room,
         fx: Effects::default(),
         guests: Guests::default(),
         watches: Watches::default(),
+        secure,
         tasks: FuturesUnordered::new(),
         socket: socket.arrive()?,
         output: VecDeque::new(),
@@ -119,8 +126,7 @@ impl Worker {
     pub(super) fn presented(&self, speaker: &Speaker) -> Presented {
         match speaker {
             Speaker::Token(token) => Presented::Token(token.clone()),
-            // Without DTLS there are no associations.
-            Speaker::Association(_) => Presented::Token(String::new()),
+            Speaker::Association(number) => self.shown_in(*number),
         }
     }
 
@@ -147,7 +153,8 @@ impl Worker {
     /// Moved only when it would fire too late, or has fired.
     fn arm_timer(&mut self) {
         let guests = (!self.guests.is_empty()).then_some(self.guests_at);
-        let next = [self.endpoint.deadline(), guests];
+        let secure = self.secure.as_ref().and_then(Secure::deadline);
+        let next = [self.endpoint.deadline(), secure, guests];
         // A timer that has fired would fire for ever: with nothing due it is set far off.
         let next = next.into_iter().flatten().min();
         let next = next.unwrap_or_else(|| self.now() + NOTHING_DUE);
@@ -160,6 +167,7 @@ impl Worker {
     fn time(&mut self) {
         let now = self.now();
         self.endpoint.tick(now, &mut self.fx);
+        self.secure_tick(now);
         if now >= self.guests_at {
             let kept = self.room.config.known_for.0;
             self.guests.let_go(now.saturating_sub(kept));
@@ -169,15 +177,17 @@ impl Worker {
 
     fn read(&mut self) -> io::Result<()> {
         let now = self.now();
-        let (endpoint, fx) = (&mut self.endpoint, &mut self.fx);
+        let (endpoint, fx, secure) = (&mut self.endpoint, &mut self.fx, &mut self.secure);
         for _ in 0..BATCHES {
-            let read = self
-                .socket
-                .read(|peer, bytes| endpoint.datagram(peer, bytes, now, fx))?;
+            let read = self.socket.read(|peer, bytes| match secure {
+                None => endpoint.datagram(peer, bytes, now, fx),
+                Some(secure) => secure.datagram(&peer, bytes, now),
+            })?;
             if read == 0 {
                 break;
             }
         }
+        self.secured(now);
         Ok(())
     }
 
@@ -211,6 +221,7 @@ impl Worker {
                 downlink,
                 line,
             } => self.downlink(device, session, downlink, line),
+            Done::Vouched { number, refused } => self.vouched(number, refused.as_ref()),
             Done::Nothing => {}
         }
     }
@@ -219,7 +230,7 @@ impl Worker {
     fn carry_out(&mut self) {
         loop {
             let fx = std::mem::take(&mut self.fx);
-            self.output.extend(fx.send);
+            self.send_out(fx.send);
             let quiet = fx.requests.is_empty() && fx.notes.is_empty() && fx.ended.is_empty();
             for (peer, rejection) in fx.refused {
                 let peer = peer.address.ip().to_canonical();
@@ -236,11 +247,12 @@ impl Worker {
             for request in fx.requests {
                 self.serve(request);
             }
-            if quiet && self.fx.send.is_empty() {
+            if quiet && self.fx.send.is_empty() && self.fx.ended.is_empty() {
                 break;
             }
         }
         self.submit();
+        self.end_refused();
         self.write();
     }
 
@@ -265,5 +277,7 @@ impl Worker {
             self.done(done);
             self.carry_out();
         }
+        self.say_goodbye();
+        self.write();
     }
 }

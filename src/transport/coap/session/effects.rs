@@ -121,6 +121,8 @@ pub enum Ended {
     Reset,
     /// A confirmable message was not acknowledged (RFC 7641 section 4.5).
     Unanswered,
+    /// The security association that it was asked for in has ended.
+    Gone,
 }
 
 #[derive(Debug, Default)]

@@ -12,6 +12,7 @@ mod compose;
 mod download;
 mod effects;
 mod exchange;
+mod gone;
 mod notify;
 mod outgoing;
 mod peers;

@@ -52,6 +52,11 @@ impl Observations {
         Some(ObservationId { at, generation })
     }
 
+    pub fn slot(&self, id: ObservationId) -> Option<Slot> {
+        let observation = self.all.get(id.at as usize)?;
+        (observation.generation == id.generation).then_some(observation.slot)
+    }
+
     /// The number of the answer or notification that goes out now (RFC 7641 section 4.4).
     pub fn sequence(&mut self, id: ObservationId) -> Option<u32> {
         let observation = self.get(id)?;
@@ -230,11 +235,11 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn end_observations_of(&mut self, slot: Slot, fx: &mut Effects) {
+    pub(super) fn end_observations_of(&mut self, slot: Slot, why: Ended, fx: &mut Effects) {
         let of_peer = self.peers.get(slot).map(|state| state.observations.clone());
         for at in of_peer.unwrap_or_default() {
             if let Some(id) = self.observations.id(at) {
-                self.end_observation(id, Ended::Unanswered, fx);
+                self.end_observation(id, why, fx);
             }
         }
     }

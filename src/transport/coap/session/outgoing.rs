@@ -200,7 +200,7 @@ impl Endpoint {
                 What::Note(observation, _) => {
                     self.end_observation(observation, Ended::Unanswered, fx);
                 }
-                What::Ping => self.end_observations_of(slot, fx),
+                What::Ping => self.end_observations_of(slot, Ended::Unanswered, fx),
             }
             self.next_in_line(slot, now, fx);
             self.rest(slot);

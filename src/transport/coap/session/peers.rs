@@ -132,6 +132,24 @@ impl Peers {
         self.states.get_mut(slot as usize)
     }
 
+    pub fn slot(&self, peer: &Peer) -> Option<Slot> {
+        self.index.get(peer).copied()
+    }
+
+    pub fn at(&self, slot: Slot) -> Option<&State> {
+        self.states.get(slot as usize)
+    }
+
+    /// The same peer under another name, which nobody has.
+    pub fn rename(&mut self, from: &Peer, to: Peer) {
+        if let Some(slot) = self.index.remove(from) {
+            self.index.insert(to, slot);
+            if let Some(state) = self.states.get_mut(slot as usize) {
+                state.peer = to;
+            }
+        }
+    }
+
     /// Forgets the peer if nothing of it is left.
     pub fn leave_if_idle(&mut self, slot: Slot) {
         let idle = self
