@@ -142,7 +142,8 @@ fn a_resumed_session_of_a_device_that_was_disabled_since_is_ended_at_once() {
     let mut back = Secure::over(&scene.house, &context, wire, Some(&session)).expect("resumed");
     assert!(back.stream.ssl().session_reused());
     assert_eq!(back.next(), None, "a goodbye");
-    assert_eq!(scene.house.refusals_of(id), [Reason::DeviceDisabled]);
+    let told = scene.house.refusals_of(id);
+    assert!(!told.is_empty() && told.iter().all(|one| *one == Reason::DeviceDisabled));
 }
 
 #[test]
