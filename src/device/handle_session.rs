@@ -54,28 +54,40 @@ impl State {
         self.claims.retain(|claim| claim.session != session);
     }
 
-    /// Admits waiting claims as far as there is room, and makes room for the next.
+    /// Admits waiting claims as far as there is room, and makes room for the next. Each protocol
+    /// has its own: a gateway's observer does not end the device's MQTT session.
     fn admit(&mut self, now: Millis, fx: &mut Effects) {
         let limit = self.config.sessions.max(1);
-        while self.sessions.len() < limit {
-            let Some(claim) = self.claims.pop_front() else {
-                return;
-            };
-            if self.claims.is_empty() {
-                self.claims = VecDeque::new();
+        let mut at = 0;
+        while let Some(transport) = self.claims.get(at).map(|claim| claim.transport) {
+            let of_it = self.sessions.iter().filter(|s| s.transport == transport);
+            if of_it.count() >= limit {
+                at += 1;
+            } else if let Some(claim) = self.claims.remove(at) {
+                self.admit_one(claim, now, fx);
             }
-            self.admit_one(claim, now, fx);
         }
-        let needed = (self.sessions.len() + self.claims.len()).saturating_sub(limit);
-        let ending = self.sessions.iter().filter(|s| s.ending.is_some()).count();
+        if self.claims.is_empty() {
+            self.claims = VecDeque::new();
+            return;
+        }
+        for transport in Transport::ALL {
+            self.make_room(transport, limit, now, fx);
+        }
+    }
+
+    /// Tells the oldest sessions of one protocol to end, as many as claims wait for.
+    fn make_room(&mut self, transport: Transport, limit: usize, now: Millis, fx: &mut Effects) {
+        let claims = self.claims.iter().filter(|c| c.transport == transport);
+        let claims = claims.count();
         let deadline = now.saturating_add(self.patience);
-        let mut oldest: Vec<&mut Session> = self
-            .sessions
-            .iter_mut()
-            .filter(|s| s.ending.is_none())
-            .collect();
-        oldest.sort_by_key(|s| s.epoch);
-        for session in oldest.into_iter().take(needed.saturating_sub(ending)) {
+        let sessions = self.sessions.iter_mut();
+        let mut own: Vec<&mut Session> = sessions.filter(|s| s.transport == transport).collect();
+        let needed = (own.len() + claims).saturating_sub(limit);
+        let ending = own.iter().filter(|s| s.ending.is_some()).count();
+        own.retain(|s| s.ending.is_none());
+        own.sort_by_key(|s| s.epoch);
+        for session in own.into_iter().take(needed.saturating_sub(ending)) {
             session.ending = Some((deadline, Reason::TakenOver));
             fx.closes.push((session.epoch, Reason::TakenOver));
         }

@@ -14,6 +14,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    pub const ALL: [Transport; 5] = [
+        Transport::Mqtt,
+        Transport::Http,
+        Transport::Coap,
+        Transport::Lwm2m,
+        Transport::Rest,
+    ];
+
     pub fn label(self) -> &'static str {
         match self {
             Transport::Mqtt => "mqtt",

@@ -2,19 +2,8 @@
 
 use crate::house::House;
 use crate::peer::{below, code, Peer};
-use coap_lite::MessageType;
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::session::Transport;
-
-#[test]
-fn a_ping_is_answered_with_a_reset() {
-    let house = House::open();
-    let peer = Peer::of(&house);
-    peer.empty(MessageType::Confirmable, 4711);
-    let answer = peer.hear();
-    assert_eq!(answer.header.get_type(), MessageType::Reset);
-    assert_eq!(answer.header.message_id, 4711);
-}
 
 #[test]
 fn broken_datagrams_are_counted_and_cost_nobody_else_anything() {

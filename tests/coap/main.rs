@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod beside;
 mod bodies;
 mod crash;
 mod dtls;
@@ -11,6 +12,9 @@ mod dtls_certificates;
 mod dtls_limits;
 mod dtls_lossy;
 mod dtls_peer;
+mod etsi_block;
+mod etsi_core;
+mod etsi_obs;
 mod hostile;
 mod observe;
 mod peer;

@@ -6,6 +6,9 @@ use industryos_iot::model::value::Value;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+/// Long enough for a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 pub struct Peer {
     socket: UdpSocket,
     next: u16,
@@ -24,9 +27,7 @@ impl Peer {
         };
         let socket = UdpSocket::bind(any).expect("a socket");
         socket.connect(address).expect("connect");
-        socket
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .expect("timeout");
+        socket.set_read_timeout(Some(PATIENCE)).expect("timeout");
         Peer { socket, next: 0 }
     }
 
@@ -44,6 +45,17 @@ impl Peer {
         let mut bytes = [0; 2048];
         let length = self.socket.recv(&mut bytes).expect("an answer");
         Packet::from_bytes(&bytes[..length]).expect("a message")
+    }
+
+    /// Fails if anything comes within this time.
+    #[track_caller]
+    pub fn hears_nothing_for(&self, time: Duration) {
+        let set = |time| self.socket.set_read_timeout(Some(time)).expect("timeout");
+        set(time);
+        let mut bytes = [0; 2048];
+        let heard = self.socket.recv(&mut bytes);
+        set(PATIENCE);
+        assert!(heard.is_err(), "{:02x?}", &bytes[..heard.unwrap_or(0)]);
     }
 
     /// A request with an id and a token of its own.

@@ -1,6 +1,6 @@
 //! Refusals: the contract's codes, a counter for each, and a row in the device's stream.
 
-use crate::house::House;
+use crate::house::{House, TOKEN};
 use crate::peer::{below, code, text, uint, Peer};
 use crate::wait::until;
 use coap_lite::CoapOption;
@@ -61,7 +61,11 @@ fn paths_and_methods_that_are_none_have_the_contracts_codes() {
     let mut peer = Peer::of(&house);
     for (method, path, wanted) in [
         ("0.01", "nowhere".to_owned(), "4.04"),
-        ("0.02", "api/v1/provision".to_owned(), "4.04"),
+        ("0.01", format!("fw/{TOKEN}"), "4.04"),
+        ("0.01", format!("sw/{TOKEN}?title=t&version=1"), "4.04"),
+        ("0.02", format!("fw/{TOKEN}"), "4.05"),
+        ("0.02", "api/v1/provision".to_owned(), "5.01"),
+        ("0.02", below("claim"), "5.01"),
         ("0.01", below("telemetry"), "4.00"),
         ("0.01", below("rpc"), "4.00"),
         ("0.02", below("unknown"), "4.00"),
@@ -74,8 +78,9 @@ fn paths_and_methods_that_are_none_have_the_contracts_codes() {
         let request = peer.request(method, &path, b"{}");
         let answer = peer.ask(&request);
         assert_eq!(code(&answer), wanted, "{method} {path}");
+        assert!(!text(&answer).is_empty(), "{method} {path}: why?");
     }
-    house.wait_for_rejected(Transport::Coap, Reason::UnknownTopic, 2);
+    house.wait_for_rejected(Transport::Coap, Reason::UnknownTopic, 5);
 }
 
 #[test]

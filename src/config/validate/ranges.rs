@@ -45,6 +45,7 @@ pub(super) fn positive(config: &Config) -> impl Iterator<Item = Rule> {
         ("coap.max_message", coap.max_message.bytes()),
         ("coap.max_body", coap.max_body.bytes()),
         ("coap.max_rpc_body", coap.max_rpc_body.bytes()),
+        ("coap.max_options", coap.max_options),
         ("coap.transfers_per_peer", coap.transfers_per_peer),
         ("coap.requests_per_peer", coap.requests_per_peer),
         ("coap.requests", coap.requests),

@@ -38,6 +38,26 @@ fn a_claim_beyond_the_limit_tells_the_oldest_to_end_and_no_other() {
 }
 
 #[test]
+fn sessions_of_one_protocol_neither_end_nor_hold_up_those_of_another() {
+    let mut state = state(|c| c.sessions = 1);
+    let observer = |id| Claim {
+        transport: Transport::Coap,
+        ..claim(id, true, 0)
+    };
+    let mqtt = connect(&mut state, claim("m", true, 0), 1).unwrap();
+    let coap = connect(&mut state, observer("c"), 2).unwrap();
+    let mut fx = Effects::default();
+    state.claim(observer("d"), 3, &mut fx);
+    assert_eq!(fx.closes, [(coap, Reason::TakenOver)]);
+    assert!(fx.admitted.is_empty());
+    // The other protocol's place is given on though a claim of the first still waits.
+    state.close((mqtt, false), SessionEnd::default(), 4, &mut fx);
+    assert!(connect(&mut state, claim("n", true, 0), 5).is_some());
+    state.close((coap, false), SessionEnd::default(), 6, &mut fx);
+    assert_eq!(state.sessions.len(), 2);
+}
+
+#[test]
 fn one_session_replacing_another_gives_no_pair_of_disconnect_and_connect() {
     let mut state = state(|_| ());
     let first = connect(&mut state, claim("a", true, 0), 10).unwrap();

@@ -14,6 +14,7 @@ pub struct Config {
     pub ipv6: bool,
     pub receive_buffer: ByteSize,
     pub max_message: ByteSize,
+    pub max_options: usize,
     pub max_body: ByteSize,
     pub max_rpc_body: ByteSize,
     pub body_memory: ByteSize,
@@ -44,6 +45,7 @@ impl Config {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             max_message: self.max_message.bytes(),
+            max_options: self.max_options,
             max_body: self.max_body.bytes(),
             body_memory: self.body_memory.bytes(),
             transfers_per_peer: self.transfers_per_peer,

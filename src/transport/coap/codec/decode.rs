@@ -4,9 +4,11 @@ use super::error::{DecodeError, Malformed};
 use super::message::{Code, Kind, Message, Token};
 use super::options::Options;
 
+/// A message with at most so many options.
+///
 /// # Errors
 /// What is wrong with it, and what a reset would answer.
-pub fn decode(datagram: &[u8]) -> Result<Message<'_>, Malformed> {
+pub fn decode(datagram: &[u8], most_options: usize) -> Result<Message<'_>, Malformed> {
     let headless = |error| Malformed { error, head: None };
     let [first, code, high, low, rest @ ..] = datagram else {
         return Err(headless(DecodeError::Short));
@@ -21,19 +23,28 @@ pub fn decode(datagram: &[u8]) -> Result<Message<'_>, Malformed> {
         _ => Kind::Rst,
     };
     let id = u16::from_be_bytes([*high, *low]);
-    body(kind, Code(*code), id, first & 15, rest).map_err(|error| Malformed {
-        error,
-        head: Some((kind, id)),
-    })
+    let (code, token_length) = (Code(*code), first & 15);
+    let head = Some((kind, id));
+    body(code, token_length, rest, most_options)
+        .map(|(token, options, payload)| Message {
+            kind,
+            code,
+            id,
+            token,
+            options,
+            payload,
+        })
+        .map_err(|error| Malformed { error, head })
 }
 
+type Body<'a> = (Token, Options<'a>, &'a [u8]);
+
 fn body(
-    kind: Kind,
     code: Code,
-    id: u16,
     token_length: u8,
     rest: &[u8],
-) -> Result<Message<'_>, DecodeError> {
+    most_options: usize,
+) -> Result<Body<'_>, DecodeError> {
     if token_length > 8 {
         return Err(DecodeError::TokenLength(token_length));
     }
@@ -44,13 +55,6 @@ fn body(
         .split_at_checked(usize::from(token_length))
         .ok_or(DecodeError::Token)?;
     let token = Token::new(token).ok_or(DecodeError::Token)?;
-    let (options, payload) = Options::read(rest)?;
-    Ok(Message {
-        kind,
-        code,
-        id,
-        token,
-        options,
-        payload,
-    })
+    let (options, payload) = Options::read(rest, most_options)?;
+    Ok((token, options, payload))
 }

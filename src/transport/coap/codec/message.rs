@@ -35,6 +35,7 @@ impl Code {
     pub const TOO_LARGE: Code = Code::of(4, 13);
     pub const UNSUPPORTED_FORMAT: Code = Code::of(4, 15);
     pub const TOO_MANY_REQUESTS: Code = Code::of(4, 29);
+    pub const NOT_IMPLEMENTED: Code = Code::of(5, 1);
     pub const UNAVAILABLE: Code = Code::of(5, 3);
     pub const TIMEOUT: Code = Code::of(5, 4);
     pub const NO_PROXY: Code = Code::of(5, 5);

@@ -34,9 +34,6 @@ pub mod number {
     pub const NO_RESPONSE: u16 = 258;
 }
 
-/// More options than this are refused: the longest request of ours has about a dozen.
-const MOST: usize = 64;
-
 /// Options that have been checked; iterate for (number, value), in ascending order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Options<'a> {
@@ -44,8 +41,8 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Checks all options; returns them and the payload (RFC 7252 section 3).
-    pub(super) fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), DecodeError> {
+    /// Checks all options, at most `most`; returns them and the payload (RFC 7252 section 3).
+    pub(super) fn read(bytes: &'a [u8], most: usize) -> Result<(Self, &'a [u8]), DecodeError> {
         let mut rest = bytes;
         let mut number = 0;
         let mut count = 0;
@@ -59,7 +56,7 @@ impl<'a> Options<'a> {
             }
             let (next, _, tail) = one(number, rest)?;
             count += 1;
-            if count > MOST {
+            if count > most {
                 return Err(DecodeError::TooManyOptions);
             }
             number = next;
@@ -69,7 +66,7 @@ impl<'a> Options<'a> {
 
     /// Options that have been checked before, from their bytes.
     pub fn again(bytes: &'a [u8]) -> Self {
-        Self::read(bytes).map_or(Self::default(), |(options, _)| options)
+        Self::read(bytes, usize::MAX).map_or(Self::default(), |(options, _)| options)
     }
 
     pub fn as_bytes(&self) -> &'a [u8] {

@@ -242,6 +242,14 @@ impl Worker {
             ))),
             // The end of an observation is answered; without Observe there is nothing to be had.
             Resource::ServerRpc if job.request.observe == Some(1) => Ok(Uplink::Activity),
+            // The rest of a notification that is no longer known: there is no other way to it.
+            Resource::ServerRpc if job.request.is_for_a_later_block() => Err((
+                Code::INCOMPLETE,
+                Rejection::new(
+                    Reason::Expired,
+                    "the rest of this notification is no longer known",
+                ),
+            )),
             Resource::ServerRpc => Err(plain(Rejection::new(
                 Reason::ProtocolViolation,
                 "requests are observed: GET rpc needs the option Observe",

@@ -45,6 +45,8 @@ pub enum Route {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoRoute {
     NotFound(&'static str),
+    /// A resource of the contract that this version does not serve.
+    NotServed(&'static str),
     Method(&'static str),
     Malformed(&'static str),
     RequestId,
@@ -54,6 +56,7 @@ impl NoRoute {
     pub fn code(self) -> Code {
         match self {
             NoRoute::NotFound(_) => Code::NOT_FOUND,
+            NoRoute::NotServed(_) => Code::NOT_IMPLEMENTED,
             NoRoute::Method(_) => Code::METHOD_NOT_ALLOWED,
             NoRoute::Malformed(_) | NoRoute::RequestId => Code::BAD_REQUEST,
         }
@@ -61,7 +64,9 @@ impl NoRoute {
 
     pub fn rejection(self) -> Rejection {
         match self {
-            NoRoute::NotFound(what) => Rejection::new(Reason::UnknownTopic, what),
+            NoRoute::NotFound(what) | NoRoute::NotServed(what) => {
+                Rejection::new(Reason::UnknownTopic, what)
+            }
             NoRoute::Method(what) | NoRoute::Malformed(what) => {
                 Rejection::new(Reason::ProtocolViolation, what)
             }
@@ -74,7 +79,11 @@ impl NoRoute {
 }
 
 const NOTHING_HERE: NoRoute = NoRoute::NotFound("the path names nothing here");
-const NOT_YET: NoRoute = NoRoute::NotFound("this resource is not available yet");
+const NO_PROVISIONING: NoRoute =
+    NoRoute::NotServed("devices are not provisioned here: an operator creates them");
+const NO_CLAIM: NoRoute = NoRoute::NotServed("devices are not claimed here");
+/// What a device hears that has no update: it asks again another time.
+const NO_PACKAGE: NoRoute = NoRoute::NotFound("no package is assigned to this device");
 const NO_FEATURE: NoRoute =
     NoRoute::Malformed("the path is api/v1/{token}/ with telemetry, attributes, rpc or rpc/{id}");
 const METHODS: NoRoute = NoRoute::Method("this resource takes GET and POST only");
@@ -100,7 +109,14 @@ pub fn route(method: Code, options: &Options<'_>, association: u64) -> Result<Ro
             Code::GET => Ok(Route::Core),
             _ => Err(NoRoute::Method("this resource takes GET only")),
         },
-        ["api", "v1", "provision"] | ["fw" | "sw", _] => Err(NOT_YET),
+        ["api", "v1", "provision"] => match method {
+            Code::POST => Err(NO_PROVISIONING),
+            _ => Err(NoRoute::Method("this resource takes POST only")),
+        },
+        ["fw" | "sw", _] => match method {
+            Code::GET => Err(NO_PACKAGE),
+            _ => Err(NoRoute::Method("this resource takes GET only")),
+        },
         ["api", "v1", rest @ ..] => device(method, rest, association),
         _ => Err(NOTHING_HERE),
     }
@@ -142,7 +158,7 @@ fn resource(method: Code, words: &[&str]) -> Result<Resource, NoRoute> {
             let request_id = id.parse().map_err(|_| NoRoute::RequestId)?;
             Ok(Resource::ReplyRpc { request_id })
         }
-        (["claim"], Code::POST) => Err(NOT_YET),
+        (["claim"], Code::POST) => Err(NO_CLAIM),
         _ => Err(NoRoute::Malformed("this resource takes POST only")),
     }
 }

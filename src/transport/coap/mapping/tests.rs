@@ -14,7 +14,7 @@ fn of(method: Code, segments: &[&str], association: u64) -> Result<Route, NoRout
         writer.option(number::URI_PATH, segment.as_bytes());
     }
     let bytes = writer.finish(&[]);
-    route(method, &decode(&bytes).unwrap().options, association)
+    route(method, &decode(&bytes, 64).unwrap().options, association)
 }
 
 fn device(segments: &[&str], method: Code) -> Result<Resource, NoRoute> {
@@ -56,6 +56,7 @@ fn what_is_no_resource_has_the_contracts_code() {
         &["api"],
         &["api", "v2", "T", "rpc"],
         &["fw", "T"],
+        &["sw", "T"],
         &deep,
     ] {
         assert_eq!(code(Code::GET, path), Code::NOT_FOUND, "{path:?}");
@@ -74,10 +75,19 @@ fn what_is_no_resource_has_the_contracts_code() {
         code(Code::POST, &["api", "v1", "T", "rpc", "2147483648"]),
         Code::BAD_REQUEST
     );
-    assert_eq!(
-        code(Code::POST, &["api", "v1", "T", "claim"]),
-        Code::NOT_FOUND
-    );
+    for path in [
+        &["api", "v1", "T", "claim"][..],
+        &["api", "v1", "provision"],
+    ] {
+        assert_eq!(code(Code::POST, path), Code::NOT_IMPLEMENTED, "{path:?}");
+    }
+    for (method, path) in [
+        (Code::GET, &["api", "v1", "provision"][..]),
+        (Code::POST, &["fw", "T"]),
+        (Code::POST, &["sw", "T"]),
+    ] {
+        assert_eq!(code(method, path), Code::METHOD_NOT_ALLOWED, "{path:?}");
+    }
     for method in [0, 3, 4, 5, 31] {
         let path = ["api", "v1", "T", "telemetry"];
         if method > 0 {
@@ -121,7 +131,7 @@ fn formats(options: &[(u16, u32)]) -> (Result<Format, Code>, Result<Format, Code
         writer.uint(*number, *value);
     }
     let bytes = writer.finish(&[]);
-    let options = decode(&bytes).unwrap().options;
+    let options = decode(&bytes, 64).unwrap().options;
     let code = |error: FormatError| error.code;
     (
         Format::of_payload(&options).map_err(code),
@@ -276,7 +286,7 @@ fn keys_split_at_commas_in_one_option_or_in_many() {
     writer.option(number::URI_QUERY, b"clientKeys=a,b&sharedKeys=");
     writer.option(number::URI_QUERY, b"clientKeys=c");
     let bytes = writer.finish(&[]);
-    let request = attributes_asked(&decode(&bytes).unwrap().options);
+    let request = attributes_asked(&decode(&bytes, 64).unwrap().options);
     let keys: Vec<Key> = ["a", "b", "c"].map(Key::from).to_vec();
     assert_eq!((request.client, request.shared), (Some(keys), None));
 }

@@ -5,7 +5,7 @@ use super::compose::Frame;
 use super::effects::{Answer, Effects, ExchangeId};
 use super::exchange::Exchange;
 use super::notify::Observing;
-use super::outgoing::What;
+use super::outgoing::{Confirmable, What};
 use super::peers::Slot;
 use super::Endpoint;
 use crate::transport::coap::codec::{Kind, Writer};
@@ -27,7 +27,12 @@ impl Endpoint {
         let bytes = Bytes::from(bytes);
         if frame.kind == Kind::Con {
             self.remember(&exchange, &Writer::empty(Kind::Ack, exchange.id));
-            self.transmit(slot, frame.id, bytes, What::Answer, now, fx);
+            let message = Confirmable {
+                id: frame.id,
+                bytes,
+                what: What::Answer,
+            };
+            self.transmit(slot, message, now, fx);
         } else {
             self.remember(&exchange, &bytes);
             self.send(slot, bytes, fx);
@@ -54,6 +59,7 @@ impl Endpoint {
             observe,
             block1: exchange.block1,
             block2: exchange.block2,
+            largest: exchange.largest_block(),
             asks_size: exchange.asks_size,
             key: exchange.key,
         }

@@ -15,6 +15,8 @@ pub(super) struct Frame {
     pub observe: Option<u32>,
     pub block1: Option<Block>,
     pub block2: Option<Block>,
+    /// Size exponent of the largest block that the client wants.
+    pub largest: u8,
     pub asks_size: bool,
     pub key: u64,
 }
@@ -23,6 +25,7 @@ pub(super) struct Frame {
 const HEAD: usize = 48;
 
 impl Endpoint {
+    /// An answer, no larger than may be sent to the peer now.
     pub(super) fn compose(
         &mut self,
         slot: Slot,
@@ -31,19 +34,37 @@ impl Endpoint {
         now: Duration,
     ) -> Vec<u8> {
         let room = self.peers.get(slot).map_or(0, |state| state.room());
-        let wished = frame.block2.map_or(Block::LARGEST, |block| block.exponent);
-        let exponent = wished.min(self.settings.block_exponent);
+        let exponent = self.exponent(frame);
         if !answer.code.is_success() {
             return failure(frame, answer, room, 16 << exponent);
         }
         let (bytes, more) = success(frame, answer, exponent, None);
-        if bytes.len() <= room {
-            if more && frame.block2.map_or(0, |block| block.number) == 0 {
-                self.keep(slot, frame.key, answer, now);
-            }
-            return bytes;
+        if bytes.len() > room {
+            return self.compose_small(slot, frame, answer, room, exponent, now);
         }
-        self.compose_small(slot, frame, answer, room, exponent, now)
+        if more && frame.block2.map_or(0, |block| block.number) == 0 {
+            self.keep(slot, frame.key, answer, now);
+        }
+        bytes
+    }
+
+    /// A notification, which is what it is however little may be sent now: `notify` sees to that.
+    pub(super) fn compose_notice(
+        &mut self,
+        slot: Slot,
+        frame: &Frame,
+        answer: &Answer,
+        now: Duration,
+    ) -> Vec<u8> {
+        let (bytes, more) = success(frame, answer, self.exponent(frame), None);
+        if more {
+            self.keep(slot, frame.key, answer, now);
+        }
+        bytes
+    }
+
+    fn exponent(&self, frame: &Frame) -> u8 {
+        frame.largest.min(self.settings.block_exponent)
     }
 
     /// At most `room` bytes: a smaller block, and an Echo value that would lift the limit.
@@ -106,7 +127,7 @@ fn success(
         writer.option(number::ETAG, &etag(body));
     }
     if let Some(sequence) = frame.observe {
-        writer.uint(number::OBSERVE, sequence & 0xff_ffff);
+        writer.uint(number::OBSERVE, sequence);
     }
     if let Some(format) = answer.format {
         writer.uint(number::CONTENT_FORMAT, u32::from(format));

@@ -2,7 +2,7 @@
 
 use super::peers::Peer;
 use crate::model::reject::Rejection;
-use crate::transport::coap::codec::{Code, Options};
+use crate::transport::coap::codec::{number, Block, Code, Options};
 use bytes::Bytes;
 
 /// A request being served. Answer it exactly once.
@@ -52,6 +52,12 @@ impl Request {
 
     pub fn options(&self) -> Options<'_> {
         Options::again(&self.options)
+    }
+
+    /// It asks for a block of an answer that is not its first (RFC 7959 section 2.4).
+    pub fn is_for_a_later_block(&self) -> bool {
+        let block = self.options().get(number::BLOCK2).and_then(Block::read);
+        block.is_some_and(|block| block.number > 0)
     }
 }
 

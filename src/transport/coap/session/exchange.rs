@@ -26,6 +26,13 @@ pub(super) struct Exchange {
     pub observing: Observing,
 }
 
+impl Exchange {
+    /// The size exponent of the largest block that the client wants.
+    pub fn largest_block(&self) -> u8 {
+        self.block2.map_or(Block::LARGEST, |block| block.exponent)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Exchanges {
     open: slab::Slab<Exchange>,

@@ -2,11 +2,10 @@
 
 use super::compose::Frame;
 use super::effects::{Answer, Effects, Ended, ExchangeId, Notice, ObservationId, Step};
-use super::outgoing::What;
+use super::outgoing::{Confirmable, What};
 use super::peers::Slot;
 use super::Endpoint;
-use crate::transport::coap::codec::{number, Kind, Token, Writer};
-use bytes::Bytes;
+use crate::transport::coap::codec::{number, Block, Kind, Token, Writer};
 use std::time::Duration;
 
 /// Whether an exchange's answer begins an observation.
@@ -25,6 +24,8 @@ struct Observation {
     sequence: u32,
     /// What the later blocks of a notification are found by.
     key: u64,
+    /// Size exponent of the largest block that the client asked for.
+    largest: u8,
     /// Message id of the last notification that was not confirmable: a reset may name it.
     last_id: Option<u16>,
     /// When the peer last showed that it knows of it.
@@ -45,6 +46,11 @@ impl Observations {
     fn get(&mut self, id: ObservationId) -> Option<&mut Observation> {
         let observation = self.all.get_mut(id.at as usize)?;
         (observation.generation == id.generation).then_some(observation)
+    }
+
+    pub fn is_open(&self, id: ObservationId) -> bool {
+        let observation = self.all.get(id.at as usize);
+        observation.is_some_and(|observation| observation.generation == id.generation)
     }
 
     fn id(&self, at: u32) -> Option<ObservationId> {
@@ -72,7 +78,7 @@ impl Endpoint {
     pub fn observe(&mut self, id: ExchangeId, now: Duration) -> Option<ObservationId> {
         let exchange = self.exchanges.get(id)?;
         let (slot, token, key) = (exchange.slot, exchange.token, exchange.key);
-        let confirmable = exchange.kind == Kind::Con;
+        let (confirmable, largest) = (exchange.kind == Kind::Con, exchange.largest_block());
         let observation = match self.observation_of(slot, token) {
             Some(known) => known,
             None => self.add_observation(slot, token)?,
@@ -80,6 +86,7 @@ impl Endpoint {
         if let Some(observation) = self.observations.get(observation) {
             observation.confirmable = confirmable;
             observation.key = key;
+            observation.largest = largest;
             observation.confirmed = now;
         }
         self.exchanges.get(id)?.observing = Observing::Yes(observation);
@@ -103,6 +110,7 @@ impl Endpoint {
             confirmable: true,
             sequence: 0,
             key: 0,
+            largest: Block::LARGEST,
             last_id: None,
             confirmed: Duration::ZERO,
         }) as u32;
@@ -129,6 +137,7 @@ impl Endpoint {
             return;
         };
         let (slot, token, key) = (observation.slot, observation.token, observation.key);
+        let largest = observation.largest;
         let silent = observation.confirmed + check <= now;
         let confirmable = observation.confirmable || silent;
         let Some(state) = self.peers.get(slot) else {
@@ -145,35 +154,47 @@ impl Endpoint {
             observe: self.observations.sequence(id),
             block1: None,
             block2: None,
+            largest,
             asks_size: false,
             key,
         };
-        let bytes = self.compose(slot, &frame, &notice.answer, now);
-        self.dispatch(id, slot, &frame, bytes.into(), notice.note, now, fx);
+        let bytes = self.compose_notice(slot, &frame, &notice.answer, now);
+        let message = Confirmable {
+            id: frame.id,
+            bytes: bytes.into(),
+            what: What::Note(id, notice.note),
+        };
+        match kind {
+            Kind::Con => self.notify_confirmable(slot, message, now, fx),
+            _ => {
+                if let Some(observation) = self.observations.get(id) {
+                    observation.last_id = Some(message.id);
+                }
+                self.send(slot, message.bytes, fx);
+                fx.notes.push((id, notice.note, Step::Delivered));
+            }
+        }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one step of `notify`")]
-    fn dispatch(
+    fn notify_confirmable(
         &mut self,
-        id: ObservationId,
         slot: Slot,
-        frame: &Frame,
-        bytes: Bytes,
-        note: u64,
+        message: Confirmable,
         now: Duration,
         fx: &mut Effects,
     ) {
-        if frame.kind == Kind::Con {
-            if !self.transmit(slot, frame.id, bytes, What::Note(id, note), now, fx) {
-                fx.notes.push((id, note, Step::Failed));
-            }
-            return;
+        let state = self.peers.get(slot);
+        let (room, quiet) = state.map_or((0, false), |s| (s.room(), s.line.is_empty()));
+        if message.bytes.len() > room && quiet {
+            // Too much for an address that has not shown that it is there: it is asked to, in
+            // four bytes, and this waits behind.
+            self.ping(slot, now, fx);
         }
-        if let Some(observation) = self.observations.get(id) {
-            observation.last_id = Some(frame.id);
+        let what = message.what;
+        let full = !self.transmit(slot, message, now, fx);
+        if let (What::Note(id, note), true) = (what, full) {
+            fx.notes.push((id, note, Step::Failed));
         }
-        self.send(slot, bytes, fx);
-        fx.notes.push((id, note, Step::Delivered));
     }
 
     pub(super) fn note_arrived(

@@ -23,6 +23,14 @@ pub(super) enum What {
     Ping,
 }
 
+/// A confirmable message of ours.
+pub(super) struct Confirmable {
+    pub id: u16,
+    pub bytes: Bytes,
+    pub what: What,
+}
+
+/// One on its way.
 struct Outgoing {
     bytes: Bytes,
     tries: u8,
@@ -40,8 +48,8 @@ pub(super) struct Outgoings {
 /// A peer's messages: on their way, and waiting for their turn.
 #[derive(Default)]
 pub(super) struct Line {
-    in_flight: u8,
-    waiting: VecDeque<(u16, Bytes, What)>,
+    in_flight: u32,
+    waiting: VecDeque<Confirmable>,
 }
 
 impl Line {
@@ -50,8 +58,8 @@ impl Line {
     }
 
     pub fn forget(&mut self, observation: ObservationId) {
-        let of_it = |what: &What| matches!(what, What::Note(id, _) if *id == observation);
-        self.waiting.retain(|(_, _, what)| !of_it(what));
+        let of_it = |what: What| matches!(what, What::Note(id, _) if id == observation);
+        self.waiting.retain(|message| !of_it(message.what));
     }
 }
 
@@ -92,37 +100,31 @@ impl Endpoint {
     pub(super) fn transmit(
         &mut self,
         slot: Slot,
-        id: u16,
-        bytes: Bytes,
-        what: What,
+        message: Confirmable,
         now: Duration,
         fx: &mut Effects,
     ) -> bool {
         let Some(state) = self.peers.get(slot) else {
             return false;
         };
-        if usize::from(state.line.in_flight) < self.settings.nstart {
-            state.line.in_flight += 1;
-            self.launch(slot, id, bytes, what, now, fx);
-            return true;
-        }
+        let line = &mut state.line;
         // An answer always goes: there are no more of them than requests are let in.
-        if state.line.waiting.len() >= self.settings.line && what != What::Answer {
+        let full = line.waiting.len() >= self.settings.line && message.what != What::Answer;
+        if (line.in_flight as usize) < self.settings.nstart {
+            self.launch(slot, message, now, fx);
+        } else if full {
             return false;
+        } else {
+            line.waiting.push_back(message);
         }
-        state.line.waiting.push_back((id, bytes, what));
         true
     }
 
-    fn launch(
-        &mut self,
-        slot: Slot,
-        id: u16,
-        bytes: Bytes,
-        what: What,
-        now: Duration,
-        fx: &mut Effects,
-    ) {
+    fn launch(&mut self, slot: Slot, message: Confirmable, now: Duration, fx: &mut Effects) {
+        if let Some(state) = self.peers.get(slot) {
+            state.line.in_flight += 1;
+        }
+        let Confirmable { id, bytes, what } = message;
         let half = (self.settings.ack_timeout / 2).as_micros() as u64;
         let extra = Duration::from_micros(self.random.next() % half.max(1));
         let timeout = self.settings.ack_timeout + extra;
@@ -176,18 +178,21 @@ impl Endpoint {
             return;
         };
         state.line.in_flight = state.line.in_flight.saturating_sub(1);
-        let Some((id, bytes, what)) = state.line.waiting.pop_front() else {
-            state.line.waiting = VecDeque::new();
-            return;
-        };
-        state.line.in_flight += 1;
-        self.launch(slot, id, bytes, what, now, fx);
+        match state.line.waiting.pop_front() {
+            Some(message) => self.launch(slot, message, now, fx),
+            None => state.line.waiting = VecDeque::new(),
+        }
     }
 
     /// Sends again what was not acknowledged in time, or gives it up.
     pub(super) fn retransmit(&mut self, now: Duration, fx: &mut Effects) {
         while let Some((slot, id, mut outgoing)) = self.outgoing.take_due(now) {
-            if outgoing.tries < self.settings.retransmissions {
+            let wanted = match outgoing.what {
+                // Cancelled meanwhile: the client awaits it no longer.
+                What::Note(observation, _) => self.observations.is_open(observation),
+                What::Answer | What::Ping => true,
+            };
+            if wanted && outgoing.tries < self.settings.retransmissions {
                 outgoing.tries += 1;
                 outgoing.timeout *= 2;
                 outgoing.due = now + outgoing.timeout;
@@ -207,13 +212,17 @@ impl Endpoint {
         }
     }
 
-    /// Asks an observer whether it is there (RFC 7252 section 4.3).
+    /// Asks an observer whether it is there (RFC 7252 section 4.3); a reset says so.
     pub(super) fn ping(&mut self, slot: Slot, now: Duration, fx: &mut Effects) {
         let Some(state) = self.peers.get(slot) else {
             return;
         };
         let id = state.take_id();
-        let ping = Writer::empty(Kind::Con, id).into();
-        self.transmit(slot, id, ping, What::Ping, now, fx);
+        let ping = Confirmable {
+            id,
+            bytes: Writer::empty(Kind::Con, id).into(),
+            what: What::Ping,
+        };
+        self.transmit(slot, ping, now, fx);
     }
 }

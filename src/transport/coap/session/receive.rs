@@ -21,7 +21,7 @@ pub(super) struct Refused {
 
 impl Endpoint {
     pub fn datagram(&mut self, peer: Peer, bytes: &[u8], now: Duration, fx: &mut Effects) {
-        let message = match decode(bytes) {
+        let message = match decode(bytes, self.settings.max_options) {
             Ok(message) => message,
             Err(malformed) => return self.malformed(peer, bytes.len(), &malformed, now, fx),
         };

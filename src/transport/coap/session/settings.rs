@@ -6,6 +6,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Largest datagram that is read, bytes.
     pub max_message: usize,
+    /// Most options of a message.
+    pub max_options: usize,
     /// Largest body of a request, all blocks together, bytes.
     pub max_body: usize,
     /// Bytes of bodies under way in blocks, of all peers.
@@ -48,6 +50,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_message: 4096,
+            max_options: 64,
             max_body: 1 << 20,
             body_memory: 64 << 20,
             transfers_per_peer: 4,

@@ -5,6 +5,11 @@ mod oracle;
 
 use super::*;
 
+/// With the default bound on options.
+fn decode(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
+    super::decode(bytes, 64)
+}
+
 /// A small seeded generator: a failure can be repeated.
 pub(crate) struct Draw(pub u64);
 

@@ -35,6 +35,27 @@ fn a_large_first_answer_is_a_small_block_with_a_way_to_lift_the_limit() {
 }
 
 #[test]
+fn an_echo_value_is_good_for_a_minute_or_two() {
+    let mut table = Table::new();
+    // Just before the server's period ends.
+    table.now = secs(64 * 20 - 1);
+    let bytes = table.ask(peer(1), &get(1, &[]), large());
+    let echo = read(&bytes).options.get(number::ECHO).unwrap().to_vec();
+    for (port, later, good) in [(1, 2, true), (1, 60, true), (2, 80, false)] {
+        // Each time by a peer of whom nothing else is known.
+        let mut table = Table::new();
+        table.now = secs(64 * 20 - 1 + later);
+        let ask = get(2, &[(number::ECHO, &echo)]);
+        let bytes = table.ask(peer(port), &ask, large());
+        assert_eq!(read(&bytes).payload.len() == 1024, good, "{later} s");
+    }
+    let mut table = Table::new();
+    table.now = secs(64 * 22);
+    let bytes = table.ask(peer(1), &get(2, &[(number::ECHO, &echo)]), large());
+    assert!(read(&bytes).payload.len() < 1024);
+}
+
+#[test]
 fn a_client_that_knows_no_echo_fetches_all_blocks_all_the_same() {
     let mut table = Table::new();
     let body: Vec<u8> = (0..2000).map(|n| n as u8).collect();
@@ -66,6 +87,7 @@ fn whatever_is_asked_not_more_than_three_times_as_much_comes_back() {
     for round in 0..300 {
         let mut table = Table::new();
         let (mut received, mut sent) = (0, 0);
+        let mut observing = Vec::new();
         for id in 0..20_u16 {
             let mut writer = Writer::new(Kind::Con, Code::GET, id, token(&draw.bytes(8)));
             for _ in 0..draw.below(4) {
@@ -83,11 +105,16 @@ fn whatever_is_asked_not_more_than_three_times_as_much_comes_back() {
             }
             for request in std::mem::take(&mut table.fx.requests) {
                 if draw.below(3) == 0 {
-                    let _ = table.endpoint.observe(request.exchange, table.now);
+                    if let Some(id) = table.endpoint.observe(request.exchange, table.now) {
+                        observing.push(id);
+                    }
                 }
                 let code = [Code::CONTENT, Code::BAD_REQUEST, Code::CREATED][draw.below(3)];
                 let payload = vec![b'y'; draw.below(3000)];
                 table.answer(&request, Answer::content(code, 50, payload));
+            }
+            if let (Some(id), 0) = (observing.last(), draw.below(2)) {
+                table.notify(*id, 1, &"z".repeat(draw.below(2000)));
             }
             while draw.below(2) == 0 && table.wait_for_deadline(secs(60)) {}
             sent += table.sent().iter().map(Bytes::len).sum::<usize>();
@@ -141,4 +168,43 @@ fn the_first_notification_to_an_unproven_observer_asks_for_its_acknowledgement()
     table.send(peer(1), &Writer::empty(Kind::Ack, read(&bytes).id));
     table.notify(id, 2, "{}");
     assert_eq!(read(&table.one()).kind, Kind::Non);
+}
+
+#[test]
+fn a_large_notification_to_an_unproven_observer_waits_until_it_shows_that_it_is_there() {
+    for nstart in [1, 2] {
+        let mut table = Table::with(|settings| settings.nstart = nstart);
+        let id = table.observer(peer(1), Kind::Con, 1, b"obs");
+        table.sent();
+        let text = "x".repeat(400);
+        table.notify(id, 1, &text);
+        let ping = table.one();
+        assert_eq!((ping[0], ping.len()), (0x40, 4));
+        // What comes meanwhile asks no further question.
+        table.notify(id, 2, &text);
+        assert!(table.sent().is_empty());
+        table.send(peer(1), &Writer::empty(Kind::Rst, read(&ping).id));
+        assert!(table.fx.ended.is_empty(), "the reset answers the question");
+        let note = loop {
+            match table.sent().into_iter().next() {
+                Some(note) => break note,
+                None => assert!(table.wait_for_deadline(secs(10))),
+            }
+        };
+        assert_eq!(read(&note).payload, text.as_bytes());
+    }
+}
+
+#[test]
+fn an_observer_that_never_shows_that_it_is_there_is_sent_next_to_nothing() {
+    let mut table = Table::new();
+    let id = table.observer(peer(1), Kind::Con, 1, b"obs");
+    let mut sent = table.one().len();
+    table.notify(id, 1, &"x".repeat(400));
+    while table.fx.ended.is_empty() {
+        assert!(table.wait_for_deadline(secs(100)));
+    }
+    sent += table.sent().iter().map(Bytes::len).sum::<usize>();
+    assert_eq!(table.fx.ended, [(id, Ended::Unanswered)]);
+    assert!(sent <= 3 * observe(Kind::Con, 1, b"obs", 0).len());
 }

@@ -1,4 +1,4 @@
-//! Blockwise both ways: RFC 7959, the ETSI plugtest's BLOCK scenarios by name.
+//! Blockwise both ways: RFC 7959.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn upload(table: &mut Table, body: &[u8], exponent: u8) -> Option<Request> {
 }
 
 #[test]
-fn td_coap_block_03_and_04_a_body_in_blocks_is_put_together() {
+fn a_body_in_blocks_is_put_together() {
     for exponent in 0..=6 {
         let mut table = Table::new();
         let body = body(5000);
@@ -61,7 +61,7 @@ fn td_coap_block_03_and_04_a_body_in_blocks_is_put_together() {
 }
 
 #[test]
-fn td_coap_block_01_a_large_answer_is_fetched_in_blocks_of_the_size_asked_for() {
+fn a_large_answer_is_fetched_in_blocks_of_the_size_asked_for() {
     for exponent in 0..=6 {
         let mut table = Table::new();
         let (body, size) = (body(3000), 16_usize << exponent);
@@ -94,7 +94,7 @@ fn td_coap_block_01_a_large_answer_is_fetched_in_blocks_of_the_size_asked_for() 
 }
 
 #[test]
-fn td_coap_block_02_a_large_answer_is_sent_in_blocks_without_being_asked() {
+fn a_large_answer_is_sent_in_blocks_without_being_asked() {
     let mut table = Table::new();
     let plain = request(Kind::Con, Code::GET, 1, b"t", &[], b"");
     let bytes = table.ask(
@@ -113,7 +113,7 @@ fn td_coap_block_02_a_large_answer_is_sent_in_blocks_without_being_asked() {
 }
 
 #[test]
-fn td_coap_block_06_the_client_may_change_to_smaller_blocks_on_the_way() {
+fn the_client_may_change_to_smaller_blocks_on_the_way() {
     let mut table = Table::new();
     let body = body(2048);
     let plain = request(Kind::Con, Code::GET, 1, b"t", &[], b"");
@@ -160,7 +160,12 @@ fn a_block_behind_the_end_is_a_bad_request() {
 fn a_missing_first_or_middle_block_is_incomplete() {
     let mut table = Table::new();
     table.send(trusted(1), &part(1, 1, true, 0, &body(16)));
-    assert_eq!(read(&table.one()).code, Code::INCOMPLETE);
+    let bytes = table.one();
+    let answer = read(&bytes);
+    assert_eq!(answer.code, Code::INCOMPLETE);
+    // Which block it was, and that no more is awaited (RFC 7959 section 2.3).
+    let block = block_of(&answer, number::BLOCK1).unwrap();
+    assert_eq!((block.number, block.more), (1, false));
     table.send(trusted(1), &part(2, 0, true, 0, &body(16)));
     assert_eq!(read(&table.one()).code, Code::CONTINUE);
     table.send(trusted(1), &part(3, 2, true, 0, &body(16)));
@@ -276,4 +281,16 @@ fn uploads_to_two_resources_do_not_mix() {
     assert_eq!(table.request().payload, [b'a'; 17][..]);
     table.send(trusted(1), &of(4, b"b", 1, false, b"b"));
     assert_eq!(table.request().payload, [b'b'; 17][..]);
+}
+
+#[test]
+fn another_first_block_begins_anew() {
+    let mut table = Table::new();
+    for (id, payload) in [(1, [b'a'; 16]), (2, [b'b'; 16])] {
+        table.send(trusted(1), &part(id, 0, true, 0, &payload));
+        assert_eq!(read(&table.one()).code, Code::CONTINUE);
+    }
+    table.send(trusted(1), &part(3, 1, false, 0, b"c"));
+    assert_eq!(&table.request().payload[..], b"bbbbbbbbbbbbbbbbc");
+    assert_eq!(table.endpoint.load().body_bytes, 0);
 }

@@ -21,6 +21,43 @@ fn a_flood_of_peers_is_remembered_as_far_as_memory_goes() {
 }
 
 #[test]
+fn long_answers_take_their_share_of_the_memory() {
+    let mut table = Table::with(|settings| settings.answers_memory = 20_000);
+    for n in 0..100 {
+        let get = request(Kind::Con, Code::GET, n, b"", &[], b"");
+        table.ask(
+            trusted(1),
+            &get,
+            Answer::content(Code::CONTENT, 50, vec![7; 900]),
+        );
+    }
+    let remembered = table.endpoint.load().remembered;
+    assert!((15..=21).contains(&remembered), "{remembered}");
+}
+
+#[test]
+fn too_large_a_datagram_is_refused_unread() {
+    let mut table = Table::with(|settings| settings.max_message = 128);
+    let body = [b' '; 128];
+    let bytes = request(Kind::Con, Code::POST, 1, b"", &[], &body);
+    table.send(trusted(1), &bytes);
+    assert_eq!(read(&table.one()).code, Code::TOO_LARGE);
+    assert!(table.fx.requests.is_empty());
+}
+
+#[test]
+fn a_message_with_too_many_options_is_reset() {
+    let mut table = Table::with(|settings| settings.max_options = 5);
+    let get = |id, options: &[(u16, &[u8])]| request(Kind::Con, Code::GET, id, b"", options, b"");
+    table.send(trusted(1), &get(1, &[(number::URI_QUERY, b"a")]));
+    table.request();
+    let two: [(u16, &[u8]); 2] = [(number::URI_QUERY, b"a"), (number::URI_QUERY, b"b")];
+    table.send(trusted(1), &get(2, &two));
+    assert_eq!(table.one()[0], 0x70);
+    assert_eq!(table.fx.refused.len(), 1);
+}
+
+#[test]
 fn one_peer_is_remembered_as_far_as_its_share_goes() {
     let mut table = Table::with(|settings| settings.answers_per_peer = 100);
     for n in 0..5_000 {

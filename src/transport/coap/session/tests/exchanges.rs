@@ -1,9 +1,9 @@
-//! Requests and answers: RFC 7252 section 4 and 5, the ETSI plugtest's CORE scenarios by name.
+//! Requests and answers: RFC 7252 sections 4 and 5.
 
 use super::*;
 
 #[test]
-fn td_coap_core_a_confirmable_request_is_answered_on_its_acknowledgement() {
+fn a_confirmable_request_is_answered_on_its_acknowledgement() {
     let mut table = Table::new();
     let bytes = table.ask(peer(1), &post(Kind::Con, 77), done());
     let answer = read(&bytes);
@@ -15,7 +15,7 @@ fn td_coap_core_a_confirmable_request_is_answered_on_its_acknowledgement() {
 }
 
 #[test]
-fn td_coap_core_a_request_that_is_not_confirmable_has_an_answer_of_its_kind() {
+fn a_request_that_is_not_confirmable_has_an_answer_of_its_kind() {
     let mut table = Table::new();
     let bytes = table.ask(peer(1), &post(Kind::Non, 77), done());
     let answer = read(&bytes);
@@ -24,7 +24,7 @@ fn td_coap_core_a_request_that_is_not_confirmable_has_an_answer_of_its_kind() {
 }
 
 #[test]
-fn td_coap_core_a_late_answer_comes_apart_and_until_it_is_acknowledged() {
+fn a_late_answer_comes_apart_and_until_it_is_acknowledged() {
     let mut table = Table::new();
     table.send(peer(1), &post(Kind::Con, 77));
     let request = table.request();
@@ -142,7 +142,7 @@ fn the_same_id_of_another_peer_is_another_message() {
 }
 
 #[test]
-fn td_coap_core_a_ping_is_answered_with_a_reset() {
+fn a_ping_is_answered_with_a_reset() {
     let mut table = Table::new();
     table.send(peer(1), &Writer::empty(Kind::Con, 9));
     assert_eq!(&table.one()[..], &[0x70, 0, 0, 9]);
@@ -218,7 +218,14 @@ fn critical_options_that_are_not_understood_are_refused() {
     }
     assert!(table.fx.requests.is_empty());
     assert_eq!(table.fx.refused.len(), 9);
-    // Elective ones are passed over (TD_COAP_CORE: Safe-to-Forward and unknown elective options).
+    // Nor is one that may stand once only, twice (RFC 7252 section 5.4.5).
+    let twice: [(u16, &[u8]); 2] = [(number::ACCEPT, &[50]), (number::ACCEPT, &[60])];
+    table.send(
+        trusted(1),
+        &request(Kind::Con, Code::GET, 98, b"", &twice, b""),
+    );
+    assert_eq!(read(&table.one()).code, Code::BAD_OPTION);
+    // Elective ones are passed over.
     let bytes = request(
         Kind::Con,
         Code::GET,

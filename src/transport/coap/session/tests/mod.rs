@@ -3,8 +3,10 @@
 mod amplification;
 mod blocks;
 mod bounds;
+mod downloads;
 mod exchanges;
 mod observing;
+mod repetitions;
 mod shuffled;
 
 use super::*;
@@ -136,7 +138,7 @@ pub(super) fn token(bytes: &[u8]) -> Token {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Message<'_> {
-    decode(bytes).expect("a message")
+    decode(bytes, 64).expect("a message")
 }
 
 /// A request for `api/v1/T/x` with these further options, ascending and above 11.

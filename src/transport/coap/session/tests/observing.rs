@@ -1,4 +1,4 @@
-//! Observation: RFC 7641, the ETSI plugtest's OBS scenarios by name.
+//! Observation: RFC 7641.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn sequence(bytes: &[u8]) -> Option<u32> {
 }
 
 #[test]
-fn td_coap_obs_01_notifications_follow_with_the_token_and_a_growing_number() {
+fn notifications_follow_with_the_token_and_a_growing_number() {
     let mut table = Table::new();
     let id = table.observer(trusted(1), Kind::Con, 1, b"obs");
     assert_eq!(sequence(&table.one()), Some(0));
@@ -28,7 +28,7 @@ fn td_coap_obs_01_notifications_follow_with_the_token_and_a_growing_number() {
 }
 
 #[test]
-fn td_coap_obs_02_an_observer_that_is_not_confirmable_is_notified_alike() {
+fn an_observer_that_is_not_confirmable_is_notified_alike() {
     let mut table = Table::new();
     let id = table.observer(trusted(1), Kind::Non, 1, b"obs");
     table.sent();
@@ -38,11 +38,46 @@ fn td_coap_obs_02_an_observer_that_is_not_confirmable_is_notified_alike() {
     // Once a day it is asked for an acknowledgement (RFC 7641 section 4.5).
     table.now += secs(24 * 3600);
     table.notify(id, 2, "{}");
-    assert_eq!(read(&table.one()).kind, Kind::Con);
+    let asks = table.one();
+    assert_eq!(read(&asks).kind, Kind::Con);
+    // Then it is known to be there for another day.
+    table.send(trusted(1), &Writer::empty(Kind::Ack, read(&asks).id));
+    table.notify(id, 3, "{}");
+    assert_eq!(read(&table.one()).kind, Kind::Non);
 }
 
 #[test]
-fn td_coap_obs_07_a_get_with_observe_1_ends_it_and_is_answered() {
+fn numbers_of_notifications_go_round_at_24_bits() {
+    let mut table = Table::new();
+    let id = table.observer(trusted(1), Kind::Non, 1, b"obs");
+    table.sent();
+    for _ in 1..(1 << 24) - 1 {
+        table.endpoint.observations.sequence(id);
+    }
+    for wanted in [Some(0xff_ffff), Some(0), Some(1)] {
+        table.notify(id, 1, "{}");
+        assert_eq!(sequence(&table.one()), wanted);
+    }
+}
+
+#[test]
+fn only_a_get_observes_and_only_by_a_number_of_three_bytes() {
+    let mut table = Table::new();
+    for (id, code, value, observe) in [
+        (1, Code::GET, &[][..], Some(0)),
+        (2, Code::GET, &[0, 0, 1], Some(1)),
+        (3, Code::GET, &[0, 0, 0, 0], None),
+        (4, Code::POST, &[], None),
+    ] {
+        let mut writer = Writer::new(Kind::Con, code, id, token(b"t"));
+        writer.option(number::OBSERVE, value);
+        table.send(trusted(1), &writer.finish(&[]));
+        assert_eq!(table.request().observe, observe, "{id}");
+    }
+}
+
+#[test]
+fn a_get_with_observe_1_ends_it_and_is_answered() {
     let mut table = Table::new();
     let id = table.observer(trusted(1), Kind::Con, 1, b"obs");
     table.sent();
@@ -67,7 +102,7 @@ fn a_get_with_observe_1_and_another_token_ends_nothing() {
 }
 
 #[test]
-fn td_coap_obs_04_and_05_a_reset_ends_it() {
+fn a_reset_ends_it() {
     for kind in [Kind::Con, Kind::Non] {
         let mut table = Table::new();
         let id = table.observer(trusted(1), kind, 1, b"obs");
@@ -81,7 +116,7 @@ fn td_coap_obs_04_and_05_a_reset_ends_it() {
 }
 
 #[test]
-fn td_coap_obs_06_a_notification_that_is_not_acknowledged_ends_it() {
+fn a_notification_that_is_not_acknowledged_ends_it() {
     let mut table = Table::new();
     let id = table.observer(trusted(1), Kind::Con, 1, b"obs");
     table.sent();
@@ -181,7 +216,7 @@ fn a_silent_observer_is_asked_whether_it_is_there() {
 }
 
 #[test]
-fn td_coap_obs_08_the_end_from_our_side_is_told_without_observe() {
+fn the_end_from_our_side_is_told_without_observe() {
     let mut table = Table::new();
     let id = table.observer(trusted(1), Kind::Con, 1, b"obs");
     table.sent();
@@ -199,7 +234,7 @@ fn td_coap_obs_08_the_end_from_our_side_is_told_without_observe() {
 }
 
 #[test]
-fn td_coap_obs_09_a_large_notification_is_fetched_in_blocks() {
+fn a_large_notification_is_fetched_in_blocks() {
     let mut table = Table::new();
     let id = table.observer(trusted(1), Kind::Con, 1, b"obs");
     table.sent();
@@ -227,11 +262,61 @@ fn td_coap_obs_09_a_large_notification_is_fetched_in_blocks() {
 
 #[test]
 fn observations_have_their_number() {
-    let mut table = Table::with(|settings| settings.observations_per_peer = 2);
+    let mut table = Table::with(|settings| {
+        settings.observations_per_peer = 2;
+        settings.observations = 3;
+    });
     for n in 0..2 {
         table.observer(trusted(1), Kind::Con, n, &[n as u8]);
     }
+    table.observer(trusted(2), Kind::Con, 1, b"a");
+    table.send(trusted(2), &observe(Kind::Con, 9, b"b", 0));
+    let request = table.request();
+    assert_eq!(table.endpoint.observe(request.exchange, table.now), None);
     table.send(trusted(1), &observe(Kind::Con, 9, b"third", 0));
     let request = table.request();
     assert_eq!(table.endpoint.observe(request.exchange, table.now), None);
+}
+
+#[test]
+fn notifications_keep_to_the_block_size_that_the_observer_asked_for() {
+    let mut table = Table::new();
+    let mut writer = Writer::new(Kind::Con, Code::GET, 1, token(b"obs"));
+    writer.uint(number::OBSERVE, 0);
+    writer.uint(number::BLOCK2, 1);
+    table.send(trusted(1), &writer.finish(&[]));
+    let request = table.request();
+    let id = table
+        .endpoint
+        .observe(request.exchange, table.now)
+        .expect("room");
+    table.answer(&request, Answer::content(Code::CONTENT, 50, "{}"));
+    table.sent();
+    table.notify(id, 1, &"x".repeat(33));
+    let bytes = table.one();
+    let note = read(&bytes);
+    assert_eq!(note.payload.len(), 32);
+    let block = block_of(&note, number::BLOCK2).expect("a block");
+    assert_eq!((block.number, block.more, block.exponent), (0, true, 1));
+}
+
+#[test]
+fn a_cancelled_observations_notification_is_not_repeated_and_holds_nobody_up() {
+    let mut table = Table::new();
+    let gone = table.observer(trusted(1), Kind::Con, 1, b"gone");
+    let stays = table.observer(trusted(1), Kind::Con, 2, b"stays");
+    table.sent();
+    table.notify(gone, 1, "{\"lost\":1}");
+    table.notify(stays, 2, "{\"b\":1}");
+    let lost = table.one();
+    table.send(trusted(1), &observe(Kind::Con, 3, b"gone", 1));
+    let request = table.request();
+    table.answer(&request, done());
+    table.sent();
+    while table.fx.send.is_empty() {
+        assert!(table.wait_for_deadline(secs(3)));
+    }
+    let next = table.one();
+    assert_ne!(next, lost);
+    assert_eq!(read(&next).token, token(b"stays"));
 }
