@@ -169,7 +169,8 @@ impl Worker {
             if let Some((handle, speaker)) = handle {
                 self.watch(handle.device(), &speaker, job);
             }
-            return self.guest_answered(id, 1);
+            // Most observers do nothing but wait: only the session is kept of them.
+            return self.guests.answered(id, 1, 0);
         }
         match self.understand(&job, profile) {
             Ok(uplink) => self.batch(id, job, uplink),

@@ -102,7 +102,8 @@ impl Watch {
 
 #[derive(Default)]
 pub(super) struct Watches {
-    pub all: AHashMap<DeviceId, Watch>,
+    /// Boxed: a table has places for twice as many as are in it.
+    pub all: AHashMap<DeviceId, Box<Watch>>,
     pub by_observation: AHashMap<ObservationId, DeviceId>,
     pub sessions: u64,
 }
@@ -110,6 +111,6 @@ pub(super) struct Watches {
 impl Watches {
     pub fn of(&mut self, id: ObservationId) -> Option<(DeviceId, &mut Watch)> {
         let device = *self.by_observation.get(&id)?;
-        Some((device, self.all.get_mut(&device)?))
+        Some((device, self.all.get_mut(&device)?.as_mut()))
     }
 }

@@ -27,7 +27,7 @@ impl Worker {
             return self.register(device, job);
         }
         self.watches.sessions += 1;
-        let mut watch = Watch::new(self.watches.sessions);
+        let mut watch = Box::new(Watch::new(self.watches.sessions));
         let request = self.connect_request(speaker, &job);
         watch.waiting.push(job);
         self.watches.all.insert(device, watch);

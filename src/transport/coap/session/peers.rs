@@ -4,9 +4,10 @@ use super::download::Download;
 use super::outgoing::Line;
 use super::upload::Upload;
 use super::Random;
-use ahash::AHashMap;
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -83,7 +84,9 @@ impl State {
 #[derive(Default)]
 pub(super) struct Peers {
     states: slab::Slab<State>,
-    index: AHashMap<Peer, Slot>,
+    /// Slots by the peer in their state: a second copy of it would be half of a state.
+    index: HashTable<Slot>,
+    hash: ahash::RandomState,
 }
 
 impl Peers {
@@ -94,8 +97,8 @@ impl Peers {
 
     /// The peer's place, made if it is new.
     pub fn enter(&mut self, peer: Peer, bytes: usize, now: Duration, random: &mut Random) -> Slot {
-        let slot = match self.index.get(&peer) {
-            Some(slot) => *slot,
+        let slot = match self.find(&peer) {
+            Some(slot) => slot,
             None => self.add(peer, random),
         };
         if let Some(state) = self.get(slot) {
@@ -105,6 +108,12 @@ impl Peers {
             }
         }
         slot
+    }
+
+    fn find(&self, peer: &Peer) -> Option<Slot> {
+        let same = |slot: &Slot| self.states.get(*slot as usize).map(|s| s.peer) == Some(*peer);
+        let hash = self.hash.hash_one(peer);
+        self.index.find(hash, same).copied()
     }
 
     fn add(&mut self, peer: Peer, random: &mut Random) -> Slot {
@@ -124,7 +133,14 @@ impl Peers {
             observations: SmallVec::new(),
             sweep_at: None,
         }) as Slot;
-        self.index.insert(peer, slot);
+        let (states, hash) = (&self.states, &self.hash);
+        // A slot of the index always has its state.
+        let again = |slot: &Slot| {
+            let state = states.get(*slot as usize);
+            state.map_or(0, |state| hash.hash_one(state.peer))
+        };
+        let of_peer = hash.hash_one(peer);
+        self.index.insert_unique(of_peer, slot, again);
         slot
     }
 
@@ -159,7 +175,10 @@ impl Peers {
         let Some(state) = idle else {
             return;
         };
-        self.index.remove(&state.peer);
+        let hash = self.hash.hash_one(state.peer);
+        if let Ok(entry) = self.index.find_entry(hash, |known| *known == slot) {
+            entry.remove();
+        }
         self.states.remove(slot as usize);
     }
 }
