@@ -48,11 +48,6 @@ impl Observations {
         (observation.generation == id.generation).then_some(observation)
     }
 
-    pub fn is_open(&self, id: ObservationId) -> bool {
-        let observation = self.all.get(id.at as usize);
-        observation.is_some_and(|observation| observation.generation == id.generation)
-    }
-
     fn id(&self, at: u32) -> Option<ObservationId> {
         let generation = self.all.get(at as usize)?.generation;
         Some(ObservationId { at, generation })

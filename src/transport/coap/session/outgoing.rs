@@ -189,7 +189,7 @@ impl Endpoint {
         while let Some((slot, id, mut outgoing)) = self.outgoing.take_due(now) {
             let wanted = match outgoing.what {
                 // Cancelled meanwhile: the client awaits it no longer.
-                What::Note(observation, _) => self.observations.is_open(observation),
+                What::Note(observation, _) => self.observations.slot(observation).is_some(),
                 What::Answer | What::Ping => true,
             };
             if wanted && outgoing.tries < self.settings.retransmissions {

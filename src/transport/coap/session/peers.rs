@@ -97,7 +97,7 @@ impl Peers {
 
     /// The peer's place, made if it is new.
     pub fn enter(&mut self, peer: Peer, bytes: usize, now: Duration, random: &mut Random) -> Slot {
-        let slot = match self.find(&peer) {
+        let slot = match self.slot(&peer) {
             Some(slot) => slot,
             None => self.add(peer, random),
         };
@@ -108,12 +108,6 @@ impl Peers {
             }
         }
         slot
-    }
-
-    fn find(&self, peer: &Peer) -> Option<Slot> {
-        let same = |slot: &Slot| self.states.get(*slot as usize).map(|s| s.peer) == Some(*peer);
-        let hash = self.hash.hash_one(peer);
-        self.index.find(hash, same).copied()
     }
 
     fn add(&mut self, peer: Peer, random: &mut Random) -> Slot {
@@ -133,15 +127,29 @@ impl Peers {
             observations: SmallVec::new(),
             sweep_at: None,
         }) as Slot;
+        self.enlist(slot);
+        slot
+    }
+
+    /// Makes the place findable by its peer.
+    fn enlist(&mut self, slot: Slot) {
         let (states, hash) = (&self.states, &self.hash);
         // A slot of the index always has its state.
         let again = |slot: &Slot| {
             let state = states.get(*slot as usize);
             state.map_or(0, |state| hash.hash_one(state.peer))
         };
-        let of_peer = hash.hash_one(peer);
-        self.index.insert_unique(of_peer, slot, again);
-        slot
+        self.index.insert_unique(again(&slot), slot, again);
+    }
+
+    fn strike_out(&mut self, slot: Slot) {
+        let Some(state) = self.states.get(slot as usize) else {
+            return;
+        };
+        let hash = self.hash.hash_one(state.peer);
+        if let Ok(entry) = self.index.find_entry(hash, |known| *known == slot) {
+            entry.remove();
+        }
     }
 
     pub fn get(&mut self, slot: Slot) -> Option<&mut State> {
@@ -149,7 +157,8 @@ impl Peers {
     }
 
     pub fn slot(&self, peer: &Peer) -> Option<Slot> {
-        self.index.get(peer).copied()
+        let same = |slot: &Slot| self.at(*slot).is_some_and(|state| state.peer == *peer);
+        self.index.find(self.hash.hash_one(peer), same).copied()
     }
 
     pub fn at(&self, slot: Slot) -> Option<&State> {
@@ -158,27 +167,22 @@ impl Peers {
 
     /// The same peer under another name, which nobody has.
     pub fn rename(&mut self, from: &Peer, to: Peer) {
-        if let Some(slot) = self.index.remove(from) {
-            self.index.insert(to, slot);
-            if let Some(state) = self.states.get_mut(slot as usize) {
-                state.peer = to;
-            }
+        let Some(slot) = self.slot(from) else {
+            return;
+        };
+        self.strike_out(slot);
+        if let Some(state) = self.get(slot) {
+            state.peer = to;
         }
+        self.enlist(slot);
     }
 
     /// Forgets the peer if nothing of it is left.
     pub fn leave_if_idle(&mut self, slot: Slot) {
-        let idle = self
-            .states
-            .get(slot as usize)
-            .filter(|state| state.is_idle() && state.sweep_at.is_none());
-        let Some(state) = idle else {
-            return;
-        };
-        let hash = self.hash.hash_one(state.peer);
-        if let Ok(entry) = self.index.find_entry(hash, |known| *known == slot) {
-            entry.remove();
+        let state = self.at(slot);
+        if state.is_some_and(|state| state.is_idle() && state.sweep_at.is_none()) {
+            self.strike_out(slot);
+            self.states.remove(slot as usize);
         }
-        self.states.remove(slot as usize);
     }
 }

@@ -5,6 +5,7 @@ mod blocks;
 mod bounds;
 mod downloads;
 mod exchanges;
+mod moving;
 mod observing;
 mod repetitions;
 mod shuffled;
