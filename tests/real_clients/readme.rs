@@ -1,6 +1,6 @@
 //! The README's tour, pasted: only the address is this test's own.
 
-use crate::clients::run;
+use crate::clients::{folder, run};
 use crate::common::Server;
 use serde_json::json;
 use std::process::Command;
@@ -37,6 +37,29 @@ fn the_readmes_tour_shows_what_it_promises() {
     ] {
         assert!(said.contains(promised), "no {promised} in: {said}");
     }
+}
+
+#[test]
+fn the_readmes_block_on_coap_does_what_it_promises() {
+    let host = "127.83.1.6";
+    let temporary = tempfile::tempdir().expect("temporary folder");
+    let bind = format!("{host}:5683");
+    let server = Server::start_in(temporary, "", &[("INDUSTRYOS__COAP__BIND", &bind)]);
+    let operator = server.operator();
+    let device = operator.create_device("readme-coap");
+    let shared = format!("/api/plugins/telemetry/DEVICE/{}/SHARED_SCOPE", device.id);
+    assert_eq!(operator.post(&shared, &json!({"target": 5})).status, 200);
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", folder().join("bin").display());
+    let text = block("coap-client").replace("PUMP-7-TOKEN", &device.token);
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &format!("set -e\nHOST={host}\n{text}")]);
+    let said = run(bash.env("PATH", &path)).ok().stdout;
+    assert_eq!(operator.latest(&device.id), json!({"temperature": 25}));
+    for promised in [r#"{"shared":{"target":5}}"#, r#"{"target":5}"#] {
+        assert!(said.contains(promised), "no {promised} in: {said}");
+    }
+    assert!(said.matches(r#"{"target":5}"#).count() >= 2, "{said}");
 }
 
 #[test]

@@ -7,7 +7,6 @@ use super::Random;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! A network that drops, repeats and reorders, by seed: every request is served exactly once, and
-//! every client has its answer in the end.
+//! A network that drops, repeats and reorders, by seed: every request is served exactly once, every
+//! client has its answer in the end, and every observer each change, in order. These are the ETSI
+//! CoAP plugtest's scenarios in a lossy context (cabo/td-coap4); the others are in `tests/coap`.
 
 use super::*;
 use crate::transport::coap::codec::tests::Draw;
@@ -7,6 +8,8 @@ use std::collections::BTreeMap;
 
 const CLIENTS: u16 = 3;
 const REQUESTS: u16 = 20;
+/// Changes that an observer is told of.
+const NOTES: u64 = 12;
 
 struct Network {
     draw: Draw,
@@ -116,8 +119,75 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn over_a_bad_network_each_request_is_served_once_and_answered() {
+fn td_coap_core_15_and_16_over_a_bad_network_each_request_is_served_once_and_answered() {
     for seed in 1..=40 {
         run(seed * 0x9e37_79b9);
+    }
+}
+
+/// An observer's changes over such a network: those that it heard, without repetitions.
+fn observe_over(seed: u64) -> Vec<u64> {
+    let mut table = Table::with(|settings| settings.retransmissions = 8);
+    let id = table.observer(trusted(1), Kind::Con, 1, b"obs");
+    table.sent();
+    let mut network = Network {
+        draw: Draw(seed),
+        under_way: BTreeMap::new(),
+    };
+    for note in 1..=NOTES {
+        table.notify(id, note, &note.to_string());
+    }
+    let (mut heard, mut last_id) = (Vec::new(), None);
+    let mut delivered = 0;
+    while delivered < NOTES {
+        table.wait(Duration::from_millis(50));
+        assert!(table.fx.ended.is_empty(), "seed {seed}");
+        assert!(
+            table.endpoint.load().unacknowledged <= 1,
+            "never several under way"
+        );
+        for (_, note, step) in std::mem::take(&mut table.fx.notes) {
+            if step == Step::Delivered {
+                delivered += 1;
+                assert_eq!(note, delivered, "seed {seed}");
+            }
+        }
+        for bytes in table.sent() {
+            network.carry(table.now, false, 1, &bytes);
+        }
+        while let Some(entry) = network.under_way.first_entry() {
+            if entry.key().0 > table.now {
+                break;
+            }
+            let (up, client, bytes) = entry.remove();
+            if up {
+                table.send(trusted(client), &bytes);
+                continue;
+            }
+            let note = read(&bytes);
+            if last_id != Some(note.id) {
+                let text = std::str::from_utf8(note.payload).expect("text");
+                heard.push(text.parse().expect("a number"));
+                last_id = Some(note.id);
+            }
+            let acknowledgement = Writer::empty(Kind::Ack, note.id).into();
+            network.carry(table.now, true, client, &acknowledgement);
+        }
+    }
+    heard
+}
+
+#[test]
+fn td_coap_obs_11_over_a_bad_network_each_change_arrives_in_order_one_at_a_time() {
+    for seed in 1..=40 {
+        let mut heard = observe_over(seed * 0x9e37_79b9);
+        // A copy of an earlier one may come late: its number tells (RFC 7641 section 3.4).
+        let mut newest = 0;
+        heard.retain(|note| {
+            let newer = *note > newest;
+            newest = newest.max(*note);
+            newer
+        });
+        assert_eq!(heard, (1..=NOTES).collect::<Vec<_>>(), "seed {seed}");
     }
 }
