@@ -397,3 +397,43 @@ fn a_file_without_head_or_end_is_a_fault() {
     let endless = source::Source::read("api/a.rs", &endless);
     assert!(rules::check(&[endless])[0].contains("501 lines"));
 }
+
+/// Where they are compared byte by byte, the time that it takes tells how much of a guess is right.
+#[test]
+fn secrets_are_compared_in_one_place_and_in_constant_time() {
+    let secret = r"(password|secret|signature|guess|presented)\w*";
+    let what = format!(r"\b{secret}(\.\w+\(\)|\[\.\.\])* [!=]= |[!=]= [&*]*(\w+\.)*{secret}\b");
+    let compared = regex::Regex::new(&what).expect("a pattern");
+    let mut found = Vec::new();
+    for room in ["src/auth", "src/api", "src/registry", "src/transport"] {
+        sources(Path::new(room), &mut found);
+    }
+    let mut faults = Vec::new();
+    for file in found
+        .iter()
+        .filter(|file| !file.to_string_lossy().contains("tests"))
+    {
+        let text = std::fs::read_to_string(file).expect("a source");
+        let shipped = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default();
+        for line in shipped.lines().filter(|line| compared.is_match(line)) {
+            // A mask is no secret; of two hashes that are ours nobody guesses one.
+            if !line.contains("MASK") && !line.contains("password_hash") {
+                faults.push(format!("{}: {}", file.display(), line.trim()));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+    let material = std::fs::read_to_string("src/auth/material.rs").expect("a source");
+    assert!(material.contains("stored.ct_eq(&presented).into()"));
+    for line in [
+        "if password == given {",
+        "a.secret != b",
+        "x == *self.password",
+        "guess.as_bytes() == y",
+    ] {
+        assert!(compared.is_match(line), "{line}");
+    }
+}
