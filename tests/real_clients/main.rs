@@ -6,6 +6,7 @@ mod common;
 
 mod clients;
 mod coap;
+mod coaps;
 mod crash;
 mod curl;
 mod guide;
