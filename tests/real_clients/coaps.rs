@@ -65,7 +65,8 @@ fn libcoaps_clients_come_in_by_identity_and_key() {
         post(&server, client, &["-u", client, "-k", KEY]).ok();
         assert_eq!(operator.latest(&id), json!({"t": 21.5}), "{client}");
         for (identity, key) in [(client, "0123456789abcdeX"), ("nobody", KEY)] {
-            let said = post(&server, client, &["-u", identity, "-k", key]).stderr;
+            let said = post(&server, client, &["-u", identity, "-k", key]);
+            let said = said.stdout + &said.stderr;
             assert!(said.to_lowercase().contains("decrypt error"), "{said}");
         }
     }
