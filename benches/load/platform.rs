@@ -17,6 +17,8 @@ pub struct Platform {
     pub coap: SocketAddr,
     /// Where it has a certificate.
     pub mqtts: Option<SocketAddr>,
+    /// Where it is asked for.
+    pub coaps: Option<SocketAddr>,
     /// From the start of the process to `ready`.
     pub started_in: Duration,
 }
@@ -66,6 +68,7 @@ impl Platform {
         let plain = |scheme| address(scheme).expect("an address");
         let (http, mqtt) = (plain("http://"), plain("mqtt://"));
         let (coap, mqtts) = (plain("coap://"), address("mqtts://"));
+        let coaps = address("coaps://");
         Platform {
             process: Process(child),
             folder,
@@ -73,6 +76,7 @@ impl Platform {
             mqtt,
             coap,
             mqtts,
+            coaps,
             started_in: begun.elapsed(),
         }
     }

@@ -71,6 +71,21 @@ impl Rest {
         })
     }
 
+    /// Devices with pre-shared keys; their identities.
+    pub fn create_keyed(&self, count: usize, key: &str) -> Vec<String> {
+        self.in_parallel(count, |n| {
+            let identity = format!("load-{n}");
+            let value = json!({"identity": identity, "keyText": key}).to_string();
+            let body = json!({
+                "device": {"name": identity},
+                "credentials": {"credentialsType": "PRE_SHARED_KEY", "credentialsValue": value},
+            });
+            let made = self.post("/api/device-with-credentials", body);
+            assert!(made["id"]["id"].is_string(), "{made}");
+            identity
+        })
+    }
+
     /// Points of each key of a device, over all time; aggregated by the server.
     pub fn count(&self, device: &Device, keys: &[String]) -> Vec<u64> {
         let (start, end) = (1, 4_000_000_000_000u64);

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod coap;
+mod dtls;
 mod idle;
 mod latency;
 mod messages;
@@ -21,11 +22,12 @@ use super::table::Table;
 pub type Part = fn(&Settings, &mut Table);
 
 /// In the order of the table.
-pub const ALL: [(&str, Part); 12] = [
+pub const ALL: [(&str, Part); 13] = [
     ("messages", messages::measure),
     ("arrays", arrays::measure),
     ("posts", posts::measure),
     ("coap", coap::measure),
+    ("dtls", dtls::measure),
     ("latency", latency::measure),
     ("meter", meter::measure),
     ("scan", scan::measure),
