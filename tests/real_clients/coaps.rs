@@ -1,7 +1,7 @@
-//! CoAP under DTLS with libcoap's clients of two TLS libraries: by pre-shared key and by
-//! certificate.
+//! CoAP under DTLS with libcoap's clients of two TLS libraries and with aiocoap over a third: by
+//! pre-shared key and by certificate.
 
-use crate::clients::{run, start, Finished};
+use crate::clients::{python, run, start, Finished};
 use crate::common::{until, Operator, Server};
 use serde_json::json;
 use std::path::Path;
@@ -114,4 +114,17 @@ fn libcoap_observes_attributes_under_dtls() {
         "{said}"
     );
     until("its end", || operator.metric("dtls_associations") == 0.0);
+}
+
+#[test]
+fn aiocoap_posts_and_observes_by_identity_and_key() {
+    let server = server();
+    let operator = server.operator();
+    let id = keyed(&operator, "aiocoap");
+    let base = format!("coaps://{}/api/v1", server.coaps_address());
+    let mut script = python("aiocoap", "aiocoap_dtls.py");
+    script.args([&base, "aiocoap", KEY, &server.http(), &operator.token, &id]);
+    run(&mut script).ok();
+    let wanted = json!({"json": 1, "blocks": "b".repeat(3000)});
+    assert_eq!(operator.latest(&id), wanted);
 }

@@ -42,8 +42,9 @@ impl Associations {
         }
     }
 
-    /// What came under the peer's key could not be read. An unknown identity has been counted when
-    /// it was asked for.
+    /// What came under the peer's key could not be read: the peer would wait for long and try again.
+    /// Whoever forges its address could end the handshake by this, as by an alert in the clear. An
+    /// unknown identity has been counted when it was asked for.
     fn wrong_key(&mut self, slot: u32, fx: &mut Effects) {
         let Some(one) = self.remove(slot) else {
             return;

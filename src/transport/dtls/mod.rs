@@ -27,6 +27,8 @@ mod pipe;
 mod record;
 mod security;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use associations::Associations;
 pub use config::Config;
