@@ -50,8 +50,8 @@ impl DeviceActor {
         let work = async move {
             turn.absent = match load(&mut turn.state, &turn.outside.store, clock()).await {
                 Ok(true) => None,
-                Ok(false) => Some(None),
-                Err(error) => Some(Some(error.into())),
+                Ok(false) => Some(Box::new(None)),
+                Err(error) => Some(Box::new(Some(error.into()))),
             };
             turn
         };

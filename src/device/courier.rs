@@ -4,7 +4,9 @@
 //! It goes when the thread has run out of other work, or with a full bag. While a bag is under way
 //! the next one is filled, as the log itself would have it wait: it goes when the first is back.
 
+use super::turn::clock;
 use super::turn_direct::Flight;
+use crate::model::Millis;
 use crate::store::{Batch, SharedStore, StoreError};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,11 +26,11 @@ pub enum Waiter {
 }
 
 impl Waiter {
-    fn tell(self, result: Result<(), StoreError>) {
+    fn tell(self, result: Result<(), StoreError>, now: Millis) {
         match self {
             // An actor that died does not wait any more.
             Waiter::Task(done) => drop(done.send(result)),
-            Waiter::Turn(flight) => flight.land(result),
+            Waiter::Turn(flight) => flight.land(result, now),
         }
     }
 }
@@ -132,8 +134,9 @@ impl Courier {
             let next = self.bag.take();
             actix::spawn(self.clone().carry(next));
         }
+        let now = clock();
         for (waiter, result) in bag.waiters.into_iter().zip(results) {
-            waiter.tell(result.map(|_| ()));
+            waiter.tell(result.map(|_| ()), now);
         }
     }
 

@@ -10,12 +10,13 @@ use super::link::Link;
 use super::messages::{Letter, Mail, Speaker};
 use super::turn::{Outside, Turn};
 use super::turn_direct::{self, Letters};
-use crate::model::ids::{DeviceId, Epoch};
+use crate::model::ids::{DeviceId, Epoch, Partition};
 use crate::model::session::Transport;
 use crate::model::Millis;
 use actix::Addr;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 /// Letters of one turn, so that one busy device leaves room for its neighbours on the thread.
@@ -39,8 +40,12 @@ impl actix::Message for Broken {
 
 pub struct Desk {
     pub device: DeviceId,
+    /// The device's; found by a hash of its id.
+    pub partition: Partition,
     pub life: Epoch,
     pub outside: Arc<Outside>,
+    /// Letters that the registry sent and that are not dealt with.
+    pub open: AtomicUsize,
     actor: OnceLock<Addr<DeviceActor>>,
     top: Mutex<Top>,
 }
@@ -65,8 +70,10 @@ impl Desk {
     pub fn new(device: DeviceId, life: Epoch, outside: Arc<Outside>) -> Arc<Self> {
         Arc::new(Self {
             device,
+            partition: device.partition(),
             life,
             outside,
+            open: AtomicUsize::new(0),
             actor: OnceLock::new(),
             top: Mutex::default(),
         })

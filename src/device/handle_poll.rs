@@ -49,11 +49,11 @@ impl State {
         }
         let revision = changes.revision;
         let downlink = downlink(changes);
-        let all = std::mem::take(&mut self.polls);
+        let all = self.polls.take();
         let (attributes, rest): (Vec<_>, Vec<_>) = all
             .into_iter()
             .partition(|poll| poll.kind == Poll::Attributes);
-        self.polls = rest;
+        self.polls = rest.into();
         for poll in attributes {
             if takers.poll(poll.id, downlink.clone()) {
                 self.unconfirmed.push(UnconfirmedPoll {
@@ -69,7 +69,7 @@ impl State {
         let Some(at) = self.unconfirmed.iter().position(|poll| poll.id == id) else {
             return;
         };
-        match self.unconfirmed.remove(at).revision {
+        match self.unconfirmed.remove(at).and_then(|poll| poll.revision) {
             None => self.polled_rpc(id, written, now, fx),
             Some(revision) if written && self.poll_cursor < Some(revision) => {
                 self.move_poll_cursor(revision, fx);

@@ -107,7 +107,9 @@ impl State {
     /// The oldest waiting RPC poll whose client is still there.
     fn first_poll(&mut self, downlink: Downlink, takers: &mut impl Takers) -> Option<PollId> {
         while let Some(at) = self.polls.iter().position(|poll| poll.kind == Poll::Rpc) {
-            let poll = self.polls.remove(at);
+            let Some(poll) = self.polls.remove(at) else {
+                break;
+            };
             if takers.poll(poll.id, downlink.clone()) {
                 self.unconfirmed.push(super::state::UnconfirmedPoll {
                     id: poll.id,

@@ -106,7 +106,9 @@ impl State {
 
     /// A lightweight RPC is over: its caller hears, and it is forgotten.
     pub(super) fn complete(&mut self, at: usize, answer: RpcAnswer, fx: &mut Effects) {
-        let rpc = self.rpcs.pending.remove(at);
+        let Some(rpc) = self.rpcs.pending.remove(at) else {
+            return;
+        };
         self.rpc_event(&rpc, fx);
         fx.answers.push((rpc.order.id, CommandReply::Rpc(answer)));
     }

@@ -10,9 +10,11 @@ use crate::model::session::{StoredSession, Subscriptions, Transport};
 use crate::model::uplink::Outcome;
 use crate::model::Millis;
 use crate::store::Change;
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+/// Most sessions subscribe to nothing: they share this.
+static NONE: LazyLock<Arc<Subscriptions>> = LazyLock::new(Arc::default);
 
 impl State {
     /// A single request: activity, no session and no takeover.
@@ -45,7 +47,7 @@ impl State {
     /// The claim of a new session. It is admitted at once when there is room; else the oldest
     /// session is told why it must end, and the claim waits for that.
     pub fn claim(&mut self, claim: Claim, now: Millis, fx: &mut Effects) {
-        self.claims.push_back(claim);
+        self.claims.push(claim);
         self.admit(now, fx);
     }
 
@@ -68,7 +70,6 @@ impl State {
             }
         }
         if self.claims.is_empty() {
-            self.claims = VecDeque::new();
             return;
         }
         for transport in Transport::ALL {
@@ -110,7 +111,7 @@ impl State {
             transport: claim.transport,
             client_id: claim.client_id.clone(),
             expiry: claim.expiry.min(self.config.max_session_expiry.millis()),
-            subscriptions: Arc::new(subscriptions.unwrap_or_default()),
+            subscriptions: subscriptions.map_or_else(|| NONE.clone(), Arc::new),
             acknowledged,
             offered: acknowledged,
             failed: false,
@@ -305,7 +306,7 @@ impl State {
         }
         self.revoked = Some((self.newest, reason));
         let rejection = Rejection::new(reason, "the device's sessions have been ended");
-        for poll in self.polls.drain(..) {
+        for poll in self.polls.take() {
             fx.polls.push((poll.id, Err(rejection.clone())));
         }
     }

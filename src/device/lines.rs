@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::downlinks::DownlinkSender;
 use super::effects::Admission;
-use super::few::Few;
+use super::few::{Few, Seldom};
 use super::handle_rpc::Takers;
 use super::link::Link;
 use super::messages::{
@@ -28,9 +28,9 @@ pub struct Caller {
 pub struct Lines {
     desk: Arc<Desk>,
     sessions: Few<Epoch, DownlinkSender>,
-    callers: Few<SessionId, Caller>,
-    rpcs: Few<RpcId, oneshot::Sender<CallReply>>,
-    polls: Few<PollId, oneshot::Sender<PollReply>>,
+    callers: Seldom<SessionId, Caller>,
+    rpcs: Seldom<RpcId, oneshot::Sender<CallReply>>,
+    polls: Seldom<PollId, oneshot::Sender<PollReply>>,
 }
 
 impl Lines {
@@ -38,9 +38,9 @@ impl Lines {
         Self {
             desk,
             sessions: Few::default(),
-            callers: Few::default(),
-            rpcs: Few::default(),
-            polls: Few::default(),
+            callers: Seldom::default(),
+            rpcs: Seldom::default(),
+            polls: Seldom::default(),
         }
     }
 

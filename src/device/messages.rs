@@ -2,6 +2,7 @@
 //!
 //! The registry re-exports the words that its callers need (`registry::door`).
 
+use super::desk::Desk;
 use super::downlinks::DownlinkSender;
 use super::link::Link;
 use crate::model::attributes::Scope;
@@ -15,7 +16,7 @@ use crate::model::telemetry::Telemetry;
 use crate::model::uplink::{Outcome, Uplink};
 use crate::model::value::{Key, Value};
 use crate::store::batch::DeleteSelection;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, OwnedSemaphorePermit};
@@ -185,15 +186,15 @@ impl From<Mail> for Letter {
 /// Counts a letter that came through the registry as long as it is not dealt with: an actor is
 /// never let go while one is under way. May hold a permit (back-pressure).
 pub struct Slip {
-    open: Arc<AtomicUsize>,
+    desk: Arc<Desk>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slip {
-    pub fn new(open: &Arc<AtomicUsize>, permit: Option<OwnedSemaphorePermit>) -> Self {
-        open.fetch_add(1, Ordering::SeqCst);
+    pub fn new(desk: &Arc<Desk>, permit: Option<OwnedSemaphorePermit>) -> Self {
+        desk.open.fetch_add(1, Ordering::SeqCst);
         Self {
-            open: open.clone(),
+            desk: desk.clone(),
             _permit: permit,
         }
     }
@@ -201,6 +202,6 @@ impl Slip {
 
 impl Drop for Slip {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::SeqCst);
+        self.desk.open.fetch_sub(1, Ordering::SeqCst);
     }
 }

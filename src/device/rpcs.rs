@@ -4,6 +4,7 @@ use super::messages::PollId;
 use crate::model::downlink::{Downlink, DownlinkBody, DownlinkId};
 use crate::model::ids::{DeviceId, Epoch, RpcId};
 use crate::model::rpc::{RpcOrder, RpcRecord, RpcState};
+use crate::model::scarce::Scarce;
 use crate::model::Millis;
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ pub fn request_id_of(id: DownlinkId) -> Option<i32> {
 /// Oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Rpcs {
-    pub(super) pending: Vec<PendingRpc>,
+    pub(super) pending: Scarce<PendingRpc>,
     pub(super) next_id: i32,
     /// First request id that is not reserved yet.
     pub(super) reserved: i32,
@@ -144,7 +145,7 @@ impl Rpcs {
 
     /// The session is over or wants no RPC any more: what it had and did not answer waits again.
     pub fn release(&mut self, epoch: Epoch) {
-        for rpc in &mut self.pending {
+        for rpc in self.pending.iter_mut() {
             let had = match rpc.place {
                 Place::Offered(to) | Place::Sent { to, .. } => to == Taker::Session(epoch),
                 Place::Parked => true,
@@ -159,7 +160,7 @@ impl Rpcs {
     /// Somebody subscribes: what was delivered and not answered is sent again, and marked so
     /// (contract/rpc.md 2).
     pub fn revive(&mut self) {
-        for rpc in &mut self.pending {
+        for rpc in self.pending.iter_mut() {
             if matches!(rpc.place, Place::Delivered | Place::Parked) {
                 rpc.place = Place::Waiting;
             }

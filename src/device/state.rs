@@ -11,10 +11,10 @@ use super::{Config, Snapshot};
 use crate::model::attributes::{Revision, Scope};
 use crate::model::ids::{DeviceId, Epoch, Origin, SessionId};
 use crate::model::reject::{Reason, Rejection};
+use crate::model::scarce::Scarce;
 use crate::model::session::{StoredSession, Subscriptions, Transport};
 use crate::model::Millis;
 use crate::store::Change;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ pub struct State {
     sequence: u64,
     pub activity: Activity,
     pub sessions: Vec<Session>,
-    pub(super) claims: VecDeque<Claim>,
+    pub(super) claims: Scarce<Claim>,
     /// Single requests that hold a line.
     pub(super) visitors: usize,
     /// Requests admitted up to this epoch may not speak any more, and why.
@@ -106,8 +106,8 @@ pub struct State {
     pub shared_revision: Revision,
     /// SHARED revision up to which polls were answered; `None` before the first poll.
     pub(super) poll_cursor: Option<Revision>,
-    pub(super) polls: Vec<WaitingPoll>,
-    pub(super) unconfirmed: Vec<UnconfirmedPoll>,
+    pub(super) polls: Scarce<WaitingPoll>,
+    pub(super) unconfirmed: Scarce<UnconfirmedPoll>,
     pub rpcs: Rpcs,
     /// Why nothing is taken any more: deleted, or the platform stops.
     pub(super) closed: Option<Reason>,
@@ -135,15 +135,15 @@ impl State {
             sequence: 0,
             activity,
             sessions: Vec::new(),
-            claims: VecDeque::new(),
+            claims: Scarce::default(),
             visitors: 0,
             revoked: None,
             stored: None,
             stored_unwritten: None,
             shared_revision: 0,
             poll_cursor: None,
-            polls: Vec::new(),
-            unconfirmed: Vec::new(),
+            polls: Scarce::default(),
+            unconfirmed: Scarce::default(),
             rpcs: Rpcs::default(),
             closed: None,
         }

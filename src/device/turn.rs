@@ -11,6 +11,7 @@ use crate::model::attributes::{Revision, Scope};
 use crate::model::event::EventKind;
 use crate::model::ids::Epoch;
 use crate::model::reject::Rejection;
+use crate::model::scarce::Scarce;
 use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::store::SharedStore;
@@ -35,9 +36,9 @@ pub struct Turn {
     pub(super) limits: Option<Box<Limits>>,
     pub(super) last_poll: PollId,
     /// Why nobody is served: no such device (`None`), or it could not be read.
-    pub(super) absent: Option<Option<Rejection>>,
+    pub(super) absent: Option<Box<Option<Rejection>>>,
     /// Dropped when the last session is over and everything is written.
-    pub(super) stopping: Vec<oneshot::Sender<()>>,
+    pub(super) stopping: Scarce<oneshot::Sender<()>>,
     quiet_since: Option<Millis>,
     pub(super) hold_until: Millis,
     /// All is written and nobody is here: the actor may go.
@@ -59,7 +60,7 @@ impl Turn {
             outside,
             last_poll: 0,
             absent: None,
-            stopping: Vec::new(),
+            stopping: Scarce::default(),
             quiet_since: None,
             hold_until: 0,
             leaving: false,
@@ -199,7 +200,7 @@ impl Turn {
             if self.absent.is_none() {
                 Box::pin(self.commit_notes(now, true)).await;
             }
-            self.stopping.clear();
+            drop(self.stopping.take());
             self.leaving = true;
             return;
         }

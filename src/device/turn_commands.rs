@@ -69,7 +69,7 @@ impl Turn {
     /// `None`: come in. `Some(None)`: no such device. `Some(Some(why))`: refused.
     fn refuses_all(&self) -> Option<Option<Rejection>> {
         match (&self.absent, self.state.closed) {
-            (Some(why), _) => Some(why.clone()),
+            (Some(why), _) => Some((**why).clone()),
             (None, Some(Reason::DeviceDeleted)) => Some(None),
             (None, Some(reason)) => Some(Some(Rejection::new(reason, "the platform is stopping"))),
             (None, None) => None,
@@ -242,7 +242,7 @@ impl Turn {
         })
         .await;
         self.lines.refuse_rpcs(&rejection);
-        for claim in std::mem::take(&mut self.state.claims) {
+        for claim in self.state.claims.take() {
             self.lines
                 .decline(claim.session, Some(Err(rejection.clone())));
         }

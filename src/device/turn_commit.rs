@@ -11,7 +11,6 @@ use crate::model::reject::Rejection;
 use crate::model::session::Transport;
 use crate::model::Millis;
 use crate::store::{Batch, Change, StoreError};
-use std::sync::Arc;
 
 /// After a commit failed, what is due by itself waits this long.
 const HOLD_AFTER_FAILURE: Millis = 1_000;
@@ -173,7 +172,7 @@ impl Turn {
             device: self.state.device,
             at,
             transport,
-            kind: Arc::new(kind.bounded()),
+            kind: kind.shared(),
         });
     }
 }

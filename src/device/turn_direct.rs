@@ -93,7 +93,7 @@ fn step<T>(
         let (now, mut fx) = (clock(), Effects::default());
         let out = apply(&mut turn, now, &mut fx);
         turn.release(fx, now);
-        turn.after_direct(desk);
+        turn.after_direct(desk, now);
         (out, turn)
     };
     let (out, turn) = catch_unwind(AssertUnwindSafe(apply)).ok()?;
@@ -105,6 +105,8 @@ fn step<T>(
 fn begin(desk: &Arc<Desk>, mut turn: Box<Turn>, letters: Letters) -> Option<Box<Turn>> {
     let _fuse = Fuse(desk);
     let mut group = Group::new();
+    // `Desk::next` has counted them.
+    group.measured = true;
     let mut slips = Vec::new();
     turn.leaving = false;
     for letter in letters {
@@ -114,12 +116,15 @@ fn begin(desk: &Arc<Desk>, mut turn: Box<Turn>, letters: Letters) -> Option<Box<
     let mut changes = std::mem::take(&mut group.fx.changes);
     if changes.is_empty() {
         turn.answer(&mut group, Ok(()));
-        turn.after_direct(desk);
+        turn.after_direct(desk, group.at);
         return Some(turn);
     }
     let saved = turn.state.clone_notes();
     changes.extend(turn.state.drain_notes(group.at, false));
-    let batch = Batch::of_device(desk.device, changes);
+    let batch = Batch {
+        partition: desk.partition,
+        changes,
+    };
     let cargo = Some(Box::new(Cargo {
         turn,
         group,
@@ -134,12 +139,12 @@ fn begin(desk: &Arc<Desk>, mut turn: Box<Turn>, letters: Letters) -> Option<Box<
 
 impl Flight {
     /// The commit is over: lets out what waited for it, and goes on at the desk.
-    pub fn land(mut self, result: Result<(), StoreError>) {
+    pub fn land(mut self, result: Result<(), StoreError>, now: Millis) {
         let Some(cargo) = self.cargo.take() else {
             return;
         };
         let desk = self.desk.clone();
-        if let Ok(turn) = catch_unwind(AssertUnwindSafe(|| cargo.unload(&desk, result))) {
+        if let Ok(turn) = catch_unwind(AssertUnwindSafe(|| cargo.unload(&desk, result, now))) {
             go(&desk, desk.put_back(turn));
         }
     }
@@ -155,7 +160,7 @@ impl Drop for Flight {
 }
 
 impl Cargo {
-    fn unload(self, desk: &Desk, result: Result<(), StoreError>) -> Box<Turn> {
+    fn unload(self, desk: &Desk, result: Result<(), StoreError>, now: Millis) -> Box<Turn> {
         let Cargo {
             mut turn,
             mut group,
@@ -167,7 +172,7 @@ impl Cargo {
             turn.not_written(saved, group.at);
         }
         turn.answer(&mut group, result);
-        turn.after_direct(desk);
+        turn.after_direct(desk, now);
         drop(slips);
         turn
     }
@@ -219,8 +224,7 @@ impl Turn {
     }
 
     /// What `settle` and `rest` do, as far as it needs nobody else.
-    fn after_direct(&mut self, desk: &Desk) {
-        let now = clock();
+    fn after_direct(&mut self, desk: &Desk, now: Millis) {
         self.state.offer_rpcs(now, &mut self.lines);
         self.note_quiet(now);
         if !self.state.behind().is_empty() || self.state.polls_behind().is_some() {

@@ -9,6 +9,7 @@ use crate::model::session::Transport;
 use crate::model::uplink::Outcome;
 use crate::model::Millis;
 use crate::store::StoreError;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 /// Enough for one commit.
@@ -25,10 +26,12 @@ struct Ticket {
 /// What shares the next commit.
 pub struct Group {
     pub(super) fx: Effects,
-    tickets: Vec<Ticket>,
+    tickets: SmallVec<[Ticket; 1]>,
     /// Outcomes that hold only if the commit does: (ticket, outcome).
-    hanging: Vec<(usize, usize)>,
+    hanging: SmallVec<[(u32, u32); 2]>,
     pub(super) bytes: usize,
+    /// `bytes` are known to be few: nothing is measured.
+    pub(super) measured: bool,
     pub(super) points: u64,
     pub(super) has_attributes: bool,
     pub(super) at: Millis,
@@ -38,9 +41,10 @@ impl Group {
     pub fn new() -> Self {
         Self {
             fx: Effects::default(),
-            tickets: Vec::new(),
-            hanging: Vec::new(),
+            tickets: SmallVec::new(),
+            hanging: SmallVec::new(),
             bytes: 0,
+            measured: false,
             points: 0,
             has_attributes: false,
             at: 0,
@@ -81,11 +85,13 @@ impl Group {
         if matches!(outcome, Outcome::Refused(_)) {
             return self.add_final(outcome, transport);
         }
-        let added = self.fx.changes.iter().skip(changes_before);
-        self.bytes += added.map(size).sum::<usize>();
+        if !self.measured {
+            let added = self.fx.changes.iter().skip(changes_before);
+            self.bytes += added.map(size).sum::<usize>();
+        }
         if let Some(ticket) = self.tickets.last() {
-            self.hanging
-                .push((self.tickets.len() - 1, ticket.outcomes.len()));
+            let place = (self.tickets.len() - 1, ticket.outcomes.len());
+            self.hanging.push((place.0 as u32, place.1 as u32));
         }
         self.settled(outcome);
     }
@@ -113,7 +119,7 @@ impl Turn {
             }
         }
         self.release(fx, group.at);
-        let mut open = Vec::new();
+        let mut open = SmallVec::new();
         for ticket in std::mem::take(&mut group.tickets) {
             if ticket.outcomes.len() >= ticket.wanted {
                 // A session that has gone needs no answer.
@@ -131,7 +137,7 @@ impl Turn {
 
 /// Nothing of the group was kept: every outcome that hung on it is a refusal, and each is counted.
 fn refuse(
-    hanging: Vec<(usize, usize)>,
+    hanging: SmallVec<[(u32, u32); 2]>,
     group: &mut Group,
     fx: &mut Effects,
     rejection: &Rejection,
@@ -143,10 +149,10 @@ fn refuse(
         )
     });
     for (ticket, outcome) in hanging {
-        let Some(ticket) = group.tickets.get_mut(ticket) else {
+        let Some(ticket) = group.tickets.get_mut(ticket as usize) else {
             continue;
         };
-        if let Some(outcome) = ticket.outcomes.get_mut(outcome) {
+        if let Some(outcome) = ticket.outcomes.get_mut(outcome as usize) {
             *outcome = Outcome::Refused(rejection.clone());
             fx.refusals.push((ticket.transport, rejection.clone()));
         }

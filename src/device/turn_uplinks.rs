@@ -143,7 +143,9 @@ impl Turn {
 
     fn may_speak(&self, from: &Speaker) -> Result<(), Rejection> {
         match &self.absent {
-            Some(why) => Err(why.clone().unwrap_or_else(super::turn_commands::deleted)),
+            Some(why) => Err((**why)
+                .clone()
+                .unwrap_or_else(super::turn_commands::deleted)),
             None => self.state.may_speak(from),
         }
     }

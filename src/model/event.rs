@@ -5,7 +5,8 @@ use super::reject::Reason;
 use super::rpc::RpcState;
 use super::session::Transport;
 use super::Millis;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::{Arc, LazyLock};
 
 /// One row. Cheap to clone; many listeners share it.
 #[derive(Clone, Debug)]
@@ -67,6 +68,18 @@ pub enum EventKind {
 pub const MAX_TEXT: usize = 512;
 
 impl EventKind {
+    /// Bounded, as rows share it. What says nothing but its name is there once for all rows.
+    pub fn shared(self) -> Arc<Self> {
+        static ACTIVE: LazyLock<Arc<EventKind>> = LazyLock::new(|| EventKind::Active.into());
+        static INACTIVE: LazyLock<Arc<EventKind>> = LazyLock::new(|| EventKind::Inactive.into());
+        match self {
+            EventKind::Active => ACTIVE.clone(),
+            EventKind::Inactive => INACTIVE.clone(),
+            EventKind::TelemetrySaved { points } => saved(points),
+            other => Arc::new(other.bounded()),
+        }
+    }
+
     /// The row with its texts cut to [`MAX_TEXT`], whatever a device or its author wrote.
     pub fn bounded(mut self) -> Self {
         match &mut self {
@@ -88,6 +101,20 @@ impl EventKind {
     }
 }
 
+/// Devices say the same much at a time, again and again.
+fn saved(points: u32) -> Arc<EventKind> {
+    thread_local! {
+        static LAST: RefCell<Arc<EventKind>> = RefCell::new(EventKind::Active.into());
+    }
+    LAST.with_borrow_mut(|last| {
+        let wanted = EventKind::TelemetrySaved { points };
+        if **last != wanted {
+            *last = Arc::new(wanted);
+        }
+        last.clone()
+    })
+}
+
 fn cut(text: &mut String) {
     if text.len() <= MAX_TEXT {
         return;
@@ -104,6 +131,17 @@ fn cut(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rows_share_is_still_what_was_said() {
+        for points in [1, 5, 5, 1] {
+            let kind = EventKind::TelemetrySaved { points };
+            assert_eq!(*kind.clone().shared(), kind);
+        }
+        let (active, again) = (EventKind::Active.shared(), EventKind::Active.shared());
+        assert!(Arc::ptr_eq(&active, &again));
+        assert_eq!(*EventKind::Inactive.shared(), EventKind::Inactive);
+    }
 
     #[test]
     fn a_row_is_small_whatever_was_written_and_stays_text() {

@@ -18,6 +18,7 @@ pub mod query;
 pub mod rates;
 pub mod reject;
 pub mod rpc;
+pub mod scarce;
 pub mod session;
 pub mod telemetry;
 pub mod units;

@@ -13,7 +13,7 @@ use actix::{Actor, Addr};
 use ahash::AHashMap;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -22,9 +22,6 @@ const SHARDS: usize = 64;
 struct Slot {
     desk: Arc<Desk>,
     addr: Addr<DeviceActor>,
-    life: Epoch,
-    /// Letters sent from here that are not dealt with.
-    open: Arc<AtomicUsize>,
 }
 
 pub struct Actors {
@@ -73,7 +70,7 @@ impl Actors {
         };
         slot.addr.do_send(Letter {
             mail,
-            slip: Some(Slip::new(&slot.open, permit)),
+            slip: Some(Slip::new(&slot.desk, permit)),
         });
     }
 
@@ -92,21 +89,16 @@ impl Actors {
         let addr = DeviceActor::start_in_arbiter(&arbiter, move |ctx| {
             DeviceActor::new(of_actor, seed, ctx)
         });
-        Some(Slot {
-            desk,
-            addr,
-            life,
-            open: Arc::default(),
-        })
+        Some(Slot { desk, addr })
     }
 
     /// See `device::Host::retire`.
     pub fn retire(&self, device: DeviceId, life: Epoch, inactive_at: Option<Millis>) -> bool {
         let mut shard = self.shard(device).lock();
-        let Some(slot) = shard.get(&device).filter(|slot| slot.life == life) else {
+        let Some(slot) = shard.get(&device).filter(|slot| slot.desk.life == life) else {
             return true;
         };
-        if slot.open.load(Ordering::SeqCst) > 0 {
+        if slot.desk.open.load(Ordering::SeqCst) > 0 {
             return false;
         }
         shard.remove(&device);
@@ -120,7 +112,10 @@ impl Actors {
     /// (an RPC's end, the device's inactivity) still is.
     pub fn died(&self, device: DeviceId, life: Epoch) {
         let mut shard = self.shard(device).lock();
-        if shard.get(&device).is_some_and(|slot| slot.life == life) {
+        if shard
+            .get(&device)
+            .is_some_and(|slot| slot.desk.life == life)
+        {
             shard.remove(&device);
             self.resting.lock().put(device, clock());
         }

@@ -244,7 +244,7 @@ impl Registry {
             device,
             at: clock(),
             transport: Some(transport),
-            kind: Arc::new(kind.bounded()),
+            kind: kind.shared(),
         });
     }
 

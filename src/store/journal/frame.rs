@@ -11,8 +11,9 @@
 //!  (node, incarnation, sequence) is the dedup id. partition and changes are postcard(Batch).
 //! ```
 
+use super::encode;
 use crate::model::ids::{Incarnation, NodeId};
-use crate::store::batch::{Batch, Change};
+use crate::store::batch::Batch;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 use uuid::Uuid;
@@ -55,9 +56,8 @@ pub enum Parsed {
 /// Appends the batch's payload to `out`. Errors: `BatchTooLarge`; `out` is as it was then.
 pub fn encode_batch(batch: &Batch, out: &mut Vec<u8>) -> Result<(), StoreError> {
     let before = out.len();
-    out.reserve(expected(batch));
-    let encoded = postcard::serialize_with_flavor(batch, Appended(out))
-        .map_err(|e| StoreError::Io(format!("encoding a batch: {e}")));
+    let encoded =
+        encode::put(batch, out).map_err(|e| StoreError::Io(format!("encoding a batch: {e}")));
     let bytes = out.len() - before;
     let fits = if bytes > MAX_BATCH {
         Err(StoreError::BatchTooLarge { bytes })
@@ -68,43 +68,6 @@ pub fn encode_batch(batch: &Batch, out: &mut Vec<u8>) -> Result<(), StoreError> 
         out.truncate(before);
     }
     fits
-}
-
-/// postcard's output behind what a buffer holds already. Its own flavor for that goes byte by byte.
-struct Appended<'a>(&'a mut Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Appended<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
-/// About how many bytes a batch takes: enough for short keys and numbers, so that its payload seldom
-/// grows, and little more.
-fn expected(batch: &Batch) -> usize {
-    let change = |change: &Change| match change {
-        Change::Telemetry { rows, .. } => {
-            let values: usize = rows.iter().map(|row| row.values.len()).sum();
-            40 + 10 * rows.len() + 20 * values
-        }
-        Change::AttributesPut { entries, .. } => 40 + 20 * entries.len(),
-        _ => 64,
-    };
-    8 + batch.changes.iter().map(change).sum::<usize>()
 }
 
 /// Appends one frame to `out`.

@@ -233,9 +233,17 @@ impl<'t, 'r> Plain<'t, 'r> {
 /// A key that needs no closer look: ASCII, not blank, short, and nothing that opens markup. (Control
 /// characters do not get this far.)
 fn is_plain(key: &str, longest: usize) -> bool {
-    let visible = |byte: u8| (b'!'..0x7f).contains(&byte) & (byte != b'<') & (byte != b'{');
-    let all = key.bytes().fold(true, |all, byte| all & visible(byte));
-    all && !key.is_empty() && key.len() <= longest
+    let bytes = key.as_bytes();
+    if bytes.is_empty() || bytes.len() > longest {
+        return false;
+    }
+    // Eight at a time; the last eight may overlap those before them.
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().all(|byte| scan::is_visible(*byte));
+    };
+    let whole = bytes.chunks_exact(8);
+    let words = whole.filter_map(|chunk| chunk.first_chunk::<8>());
+    words.chain([last]).all(|word| scan::are_visible(*word))
 }
 
 /// One of 64 bits.

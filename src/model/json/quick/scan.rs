@@ -243,18 +243,42 @@ pub(super) fn compact(text: &str) -> Box<str> {
     compact.into_boxed_str()
 }
 
+const ONES: u64 = u64::MAX / 0xff;
+const HIGH: u64 = ONES * 0x80;
+
+/// The high bit of each byte that is below `least`, which is at most 128. The lowest bit that is set
+/// belongs to the first such byte; a borrow can only set bits above it.
+#[inline(always)]
+fn below(word: u64, least: u8) -> u64 {
+    word.wrapping_sub(ONES * u64::from(least)) & !word & HIGH
+}
+
+#[inline(always)]
+fn is(word: u64, byte: u8) -> u64 {
+    below(word ^ (ONES * u64::from(byte)), 1)
+}
+
+/// Every byte is ASCII, neither blank nor control, and opens no markup.
+#[inline(always)]
+pub(super) fn are_visible(bytes: [u8; 8]) -> bool {
+    let word = u64::from_le_bytes(bytes);
+    let others = is(word, b'<') | is(word, b'{') | is(word, 0x7f);
+    (below(word, b'!') | others | (word & HIGH)) == 0
+}
+
+/// The same of one byte.
+#[inline(always)]
+pub(super) fn is_visible(byte: u8) -> bool {
+    (b'!'..0x7f).contains(&byte) && byte != b'<' && byte != b'{'
+}
+
 /// Index of the quote that ends a string whose characters begin at `at`; `None` if there is an
 /// escape or a control character before it.
 fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES * 0x80;
-    // Eight at a time. The lowest bit that is set belongs to the first byte that is meant; a
-    // borrow can only set bits above it.
+    // Eight at a time.
     while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*word);
-        let below = |word: u64, least: u8| word.wrapping_sub(ONES * u64::from(least)) & !word;
-        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        let found = (is(b'"') | is(b'\\') | below(word, b' ')) & HIGH;
+        let found = is(word, b'"') | is(word, b'\\') | below(word, b' ');
         if found != 0 {
             at += found.trailing_zeros() as usize / 8;
             return (bytes.get(at) == Some(&b'"')).then_some(at);
@@ -266,6 +290,22 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
             b'"' => return Some(at),
             b'\\' | 0..=0x1f => return None,
             _ => at += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_are_visible_where_each_of_them_is() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut bytes = *b"a~!z|}=A";
+                bytes[at] = byte;
+                assert_eq!(are_visible(bytes), is_visible(byte), "{byte} at {at}");
+            }
         }
     }
 }

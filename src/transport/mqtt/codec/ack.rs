@@ -6,7 +6,7 @@ use super::frame::kind;
 use super::packet::{code, Ack, Level};
 use super::property::{id, walk, Place, Value};
 use super::reader::Reader;
-use super::writer::{check_text, put_field, put_header, put_variable, variable_size};
+use super::writer::{check_text, judge, put_field, put_header, put_variable, variable_size};
 use bytes::{BufMut, BytesMut};
 
 /// The older levels hold a packet id and no more; MQTT 5 may add a code, then properties.
@@ -51,8 +51,9 @@ pub(super) fn encode(
             0
         };
     if level != Level::V5 || (ack.reason == code::SUCCESS && ack.reason_string.is_none()) {
-        put_header(out, first, 2, peer_limit)?;
-        out.put_u16(ack.packet_id);
+        judge(2, peer_limit)?;
+        let [high, low] = ack.packet_id.to_be_bytes();
+        out.extend_from_slice(&[first, 2, high, low]);
         return Ok(());
     }
     if !is_code(packet_type, ack.reason) {

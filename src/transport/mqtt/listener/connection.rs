@@ -27,7 +27,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Sleep;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// What happens once in a connection's life, and is awaited.
 enum Rare {
@@ -55,16 +54,18 @@ pub(super) struct Connection {
     pub(super) tickets: VecDeque<Ticket>,
     pub(super) downlinks: Option<DownlinkReceiver>,
     pub(super) timer: Pin<Box<Sleep>>,
-    pub(super) stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    /// This task is among those that `stop` wakes.
+    /// The timer wakes this task as it is.
+    pub(super) timed: bool,
+    /// This task is among those that the door's bell wakes.
     pub(super) listens: bool,
+    /// It has rung, and that is dealt with.
+    pub(super) told: bool,
     /// The device's thread, when it is another one than this.
     pub(super) home: Option<ArbiterHandle>,
 }
 
 impl Connection {
     pub fn new(shared: Arc<Shared>, wire: Wire, pass: Pass) -> Self {
-        let stop = shared.stop.clone().cancelled_owned();
         let credit = shared.registry.in_flight().credit();
         let talk = Conversation::new(shared);
         let first = talk.session.deadline().unwrap_or_default();
@@ -81,8 +82,9 @@ impl Connection {
             tickets: VecDeque::new(),
             downlinks: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
-            stop: Some(Box::pin(stop)),
+            timed: false,
             listens: false,
+            told: false,
             home: None,
         }
     }
@@ -228,7 +230,7 @@ impl Connection {
             if let Some(request) = fx.connect {
                 return Some(Rare::Connect(request));
             }
-            if self.output.is_empty() {
+            if self.output.is_empty() && self.talk.session.reports_what_left() {
                 self.talk.handle(Input::Written, &mut fx);
             }
             self.packets_that_waited(&mut fx);

@@ -1,5 +1,6 @@
 //! How many connections there may be: in all, and per address before authentication.
 
+use super::bell::{Bell, Seat};
 use crate::model::session::Transport;
 use crate::observability::Metrics;
 use crate::transport::mqtt::Config;
@@ -8,6 +9,7 @@ use parking_lot::Mutex;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::task::Context;
 use tokio::sync::Notify;
 
 pub(super) struct Gate {
@@ -16,6 +18,7 @@ pub(super) struct Gate {
     open: AtomicUsize,
     unauthenticated: Mutex<AHashMap<IpAddr, usize>>,
     changed: Notify,
+    pub bell: Bell,
     metrics: Metrics,
 }
 
@@ -24,6 +27,7 @@ pub(super) struct Pass {
     gate: Arc<Gate>,
     peer: IpAddr,
     authenticated: bool,
+    seat: Seat,
     /// One too many: to be refused with a code once its CONNECT is there.
     pub crowded: bool,
 }
@@ -36,6 +40,7 @@ impl Gate {
             open: AtomicUsize::new(0),
             unauthenticated: Mutex::default(),
             changed: Notify::new(),
+            bell: Bell::default(),
             metrics,
         })
     }
@@ -56,6 +61,7 @@ impl Gate {
             gate: self.clone(),
             peer,
             authenticated: false,
+            seat: None,
             crowded: open >= self.most,
         })
     }
@@ -97,6 +103,15 @@ impl Pass {
         self.peer
     }
 
+    pub fn door_stops(&self) -> bool {
+        self.gate.bell.has_rung()
+    }
+
+    /// True: the door stops. Otherwise this task, and no other of the connection, is woken then.
+    pub fn listen(&mut self, cx: &Context<'_>) -> bool {
+        self.gate.bell.listen(&mut self.seat, cx)
+    }
+
     /// The peer is a device now: it no longer counts against its address.
     pub fn authenticated(&mut self) {
         if !std::mem::replace(&mut self.authenticated, true) {
@@ -108,6 +123,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.authenticated();
+        self.gate.bell.leave(&mut self.seat);
         self.gate.metrics.connection_closed(Transport::Mqtt);
         self.gate.open.fetch_sub(1, Ordering::SeqCst);
         self.gate.changed.notify_waiters();

@@ -3,9 +3,10 @@
 //! `accept` takes connections and hands each to one of the door's arbiters; once its device is
 //! known it moves to that device's thread. `connection` is one
 //! client's task between socket and device, `conversation` its bytes, packets and session; `wire`
-//! the socket or what stands for it, `bridge` bytes that another door carries; `gate` holds the limits on their number; `buffers` keeps memory off idle connections.
+//! the socket or what stands for it, `bridge` bytes that another door carries; `gate` holds the limits on their number, and `bell` tells them that the door stops; `buffers` keeps memory off idle connections.
 
 mod accept;
+mod bell;
 mod bridge;
 mod buffers;
 mod connection;
@@ -28,7 +29,6 @@ use actix_rt::Arbiter;
 use gate::Gate;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
@@ -42,9 +42,8 @@ struct Shared {
     settings: Arc<Settings>,
     registry: Registry,
     gate: Arc<Gate>,
+    /// For what is not a connection yet; those hear the bell of `gate`.
     stop: CancellationToken,
-    /// Set before `stop`: cheaper to look at.
-    stopping: AtomicBool,
     started: Instant,
 }
 
@@ -106,7 +105,6 @@ pub fn start(
         settings: Arc::new(settings),
         registry,
         stop: CancellationToken::new(),
-        stopping: AtomicBool::new(false),
         started: Instant::now(),
     });
     let hands: Vec<_> = arbiters.iter().map(Arbiter::handle).collect();
@@ -178,8 +176,8 @@ impl Door {
     /// Takes no more connections, tells the live ones (MQTT 5: DISCONNECT 0x8B), and returns when
     /// they have ended and the threads are gone.
     pub async fn stop(self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
         self.shared.stop.cancel();
+        self.shared.gate.bell.ring();
         let _ = tokio::time::timeout(STOP_WITHIN, self.shared.gate.empty()).await;
         for arbiter in &self.arbiters {
             arbiter.stop();

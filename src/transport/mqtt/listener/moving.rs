@@ -9,9 +9,7 @@ use crate::registry::{Credit, DeviceHandle, DownlinkReceiver, Ticket};
 use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
 use std::time::Duration;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// A connection between two threads: everything but what belongs to a runtime.
 pub(super) struct Moving {
@@ -25,7 +23,7 @@ pub(super) struct Moving {
     handle: Option<DeviceHandle>,
     tickets: VecDeque<Ticket>,
     downlinks: Option<DownlinkReceiver>,
-    stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    told: bool,
 }
 
 impl Moving {
@@ -36,6 +34,7 @@ impl Moving {
             wire,
             // Due at once: it is then set to what the session wants.
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            timed: false,
             home: None,
             listens: false,
             talk: self.talk,
@@ -47,7 +46,7 @@ impl Moving {
             handle: self.handle,
             tickets: self.tickets,
             downlinks: self.downlinks,
-            stop: self.stop,
+            told: self.told,
         })
     }
 }
@@ -67,7 +66,7 @@ impl Connection {
             handle: self.handle,
             tickets: self.tickets,
             downlinks: self.downlinks,
-            stop: self.stop,
+            told: self.told,
         })
     }
 }

@@ -5,7 +5,6 @@ use crate::model::downlink::Downlink;
 use crate::model::uplink::Outcome;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{ready, Context, Poll};
 use std::time::Duration;
 
@@ -34,8 +33,7 @@ impl Connection {
         if self.hears_stop(cx) {
             return Poll::Ready(Event::Stop);
         }
-        self.arm_timer();
-        if self.timer.as_mut().poll(cx).is_ready() {
+        if self.poll_timer(cx).is_ready() {
             return Poll::Ready(Event::Time);
         }
         if !self.output.is_empty() && self.wire.poll_write_ready(cx).is_ready() {
@@ -76,16 +74,26 @@ impl Connection {
 
     /// Listens once in this task; from then on a look at a flag tells whether to listen again.
     fn hears_stop(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.listens && !self.talk.shared.stopping.load(Ordering::SeqCst) {
+        if self.told || (self.listens && !self.pass.door_stops()) {
             return false;
         }
         self.listens = true;
-        let stop = self.stop.as_mut();
-        let stops = stop.is_some_and(|stop| stop.as_mut().poll(cx).is_ready());
-        if stops {
-            self.stop = None;
+        self.told = self.pass.listen(cx);
+        self.told
+    }
+
+    /// Asked once each time that it is set: from then on it wakes this task, and a look at a flag
+    /// tells whether it has.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.arm_timer();
+        if self.timed && !self.timer.is_elapsed() {
+            return Poll::Pending;
         }
-        stops
+        // Out of the runtime's budget it would not be asked, and would wake nobody.
+        let mut timer = tokio::task::unconstrained(self.timer.as_mut());
+        let polled = Pin::new(&mut timer).poll(cx);
+        self.timed = polled.is_pending();
+        polled
     }
 
     /// Moved only when it would fire too late, or has fired: a packet costs no timer.
@@ -99,6 +107,7 @@ impl Connection {
         let next = tokio::time::Instant::from_std(self.talk.shared.at(next));
         if self.timer.is_elapsed() || next < self.timer.deadline() {
             self.timer.as_mut().reset(next);
+            self.timed = false;
         }
     }
 }

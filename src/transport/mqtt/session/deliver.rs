@@ -6,6 +6,7 @@ use super::outcome::{nothing, Then};
 use super::{Effects, Now, Settings};
 use crate::model::downlink::{Downlink, DownlinkBody, DownlinkId};
 use crate::model::reject::{Reason, Rejection};
+use crate::model::scarce::Scarce;
 use crate::model::uplink::{DeliveryStep, Uplink};
 use crate::transport::mqtt::codec::packet::{Ack, Publish};
 use crate::transport::mqtt::codec::{code, Level, Packet, QoS};
@@ -28,9 +29,9 @@ pub(super) struct Outbound {
     waiting_bytes: usize,
     /// Acknowledged retransmissions of an earlier connection's downlinks: the actor may have
     /// offered its copy before it heard of that.
-    settled: Vec<DownlinkId>,
+    settled: Scarce<DownlinkId>,
     /// Steps to report once the bytes have left.
-    leaving: Vec<(DownlinkId, DeliveryStep)>,
+    leaving: Scarce<(DownlinkId, DeliveryStep)>,
 }
 
 /// One QoS 1 publish of ours.
@@ -64,6 +65,11 @@ impl Outbound {
             (count + 1, bytes + flight.message.payload.len())
         });
         count >= most || bytes >= most_bytes
+    }
+
+    /// Something is to be reported once its bytes have left.
+    pub fn leaves(&self) -> bool {
+        !self.leaving.is_empty()
     }
 
     pub fn wait(&mut self, flight: Flight) {
@@ -260,7 +266,7 @@ impl Open {
 
     /// The bytes of everything sent so far have left.
     pub fn written(&mut self, fx: &mut Effects) {
-        for (id, step) in std::mem::take(&mut self.outbound.leaving) {
+        for (id, step) in self.outbound.leaving.take() {
             self.report(id, step, fx);
         }
     }

@@ -48,11 +48,11 @@ impl Open {
     pub fn doom(&mut self, code: u8, reason: String, now: Now, fx: &mut Effects) {
         if self.doom.is_none() {
             let until = now.mono + DRAIN;
-            self.doom = Some(Doom {
+            self.doom = Some(Box::new(Doom {
                 code,
                 reason,
                 until,
-            });
+            }));
         }
         self.finish_if_drained(fx);
     }

@@ -5,7 +5,8 @@ use super::Now;
 use std::time::Duration;
 
 pub(super) struct Keepalive {
-    allowed: Duration,
+    /// In milliseconds.
+    allowed: u32,
     heard: Duration,
     overridden: Option<u16>,
 }
@@ -20,7 +21,7 @@ impl Keepalive {
             asked
         };
         Self {
-            allowed: Duration::from_millis(u64::from(kept) * 1500),
+            allowed: u32::from(kept) * 1500,
             heard: now.mono,
             overridden: (kept != asked).then_some(kept),
         }
@@ -36,7 +37,7 @@ impl Keepalive {
     }
 
     pub fn deadline(&self) -> Duration {
-        self.heard + self.allowed
+        self.heard + Duration::from_millis(u64::from(self.allowed))
     }
 
     pub fn is_over(&self, now: Now) -> bool {

@@ -67,7 +67,8 @@ pub enum Input {
     Refused(Rejection),
     /// Outcomes in the order of the uplinks that were submitted.
     Outcomes(Vec<Outcome>),
-    /// Everything in `Effects::send` so far has been written to the socket.
+    /// Everything in `Effects::send` so far has been written to the socket. Needed only where
+    /// `Session::reports_what_left`.
     Written,
     Downlink(Downlink),
     /// A deadline may have passed.
@@ -166,6 +167,11 @@ impl Session {
     /// True while downlinks have to wait because the client acknowledges too slowly.
     pub fn lets_downlinks_wait(&self) -> bool {
         matches!(&self.state, State::Open(open) if open.lets_downlinks_wait(&self.settings))
+    }
+
+    /// True while `Input::Written` says something new to it.
+    pub fn reports_what_left(&self) -> bool {
+        matches!(&self.state, State::Open(open) if open.outbound.leaves())
     }
 
     /// When `Input::Tick` is due at the latest, in terms of `Now::mono`.

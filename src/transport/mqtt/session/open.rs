@@ -42,7 +42,7 @@ pub(super) struct Open {
     pub pending_bytes: usize,
     pub inbound: Inbound,
     pub outbound: Outbound,
-    pub doom: Option<Doom>,
+    pub doom: Option<Box<Doom>>,
 }
 
 impl Open {
