@@ -178,8 +178,8 @@ mod tests {
             size_of::<super::super::state::Session>(),
         );
         println!("task {task} (actor {actor}), turn {turn} (state {state}), session {session}");
-        assert!(task <= 432, "{task} bytes");
-        assert!(turn <= 592, "{turn} bytes");
+        assert!(task <= 384, "{task} bytes");
+        assert!(turn <= 448, "{turn} bytes");
         assert!(session <= 112, "{session} bytes");
     }
 }

@@ -375,7 +375,7 @@ mod tests {
         let itself = std::mem::size_of::<Connection>();
         let task = size_of_result(serve);
         println!("connection {itself}, task {task} bytes");
-        assert!(itself <= 448, "{itself} bytes");
+        assert!(itself <= 336, "{itself} bytes");
         assert!(task <= itself + 64, "{task} bytes");
         assert!(std::mem::size_of::<Downlink>() <= 80);
     }
