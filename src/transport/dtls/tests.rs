@@ -203,6 +203,7 @@ fn a_number_is_never_given_to_another() {
     let (_, first) = open(&mut table, second(0));
     let mut fx = Effects::default();
     table.close(first, true, &mut fx);
+    assert!(table.deadline().is_none(), "its timer has gone with it");
     let (_, second_one) = open(&mut table, second(1));
     assert_ne!(first, second_one);
     assert!(table.presented(first).is_none() && table.presented(second_one).is_some());
