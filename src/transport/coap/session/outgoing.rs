@@ -66,6 +66,7 @@ impl Line {
 impl Outgoings {
     #[cfg(test)]
     pub fn len(&self) -> usize {
+        assert_eq!(self.due.len(), self.open.len());
         self.open.len()
     }
 

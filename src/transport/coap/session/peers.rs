@@ -91,6 +91,7 @@ pub(super) struct Peers {
 impl Peers {
     #[cfg(test)]
     pub fn len(&self) -> usize {
+        assert_eq!(self.index.len(), self.states.len());
         self.states.len()
     }
 

@@ -22,4 +22,5 @@ fn a_moved_peer_is_found_under_its_new_address_only() {
     table.request();
     table.endpoint.gone(&trusted(2), &mut table.fx);
     assert_eq!(table.fx.ended, [(id, Ended::Gone)]);
+    assert_eq!(table.endpoint.load().peers, 102);
 }
