@@ -107,3 +107,20 @@ fn too_large_a_body_is_told_the_size_that_would_do() {
     assert!(text(&answer).contains("1000"));
     house.wait_for_rejected(Transport::Coap, Reason::TooLarge, 1);
 }
+
+#[test]
+fn bodies_of_rpc_have_a_bound_of_their_own() {
+    let house = House::with(|config| config.coap.max_rpc_body.0 = 100);
+    let mut peer = Peer::of(&house);
+    let body = format!(
+        "{{\"method\":\"getTime\",\"params\":\"{}\"}}",
+        "p".repeat(100)
+    );
+    for path in ["rpc", "rpc/1"] {
+        let answer = peer.post(path, &body);
+        assert_eq!(code(&answer), "4.13", "{path}");
+        assert_eq!(uint(&answer, CoapOption::Size1), Some(100), "{path}");
+    }
+    let body = format!("{{\"p\":\"{}\"}}", "p".repeat(100));
+    assert_eq!(code(&peer.post("telemetry", &body)), "2.01");
+}

@@ -175,7 +175,12 @@ impl Worker {
         match self.understand(&job, profile) {
             Ok(uplink) => self.batch(id, job, uplink),
             Err((code, rejection)) => {
-                self.answer(&job.request, error::with_code(code, &rejection));
+                let mut answer = error::with_code(code, &rejection);
+                if code == Code::TOO_LARGE && job.resource.is_rpc() {
+                    let most = self.room.config.max_rpc_body.bytes();
+                    answer.size1 = Some(u32::try_from(most).unwrap_or(u32::MAX));
+                }
+                self.answer(&job.request, answer);
                 // Counted, and in the device's stream.
                 if let Some(guest) = self.guests.get(id) {
                     if let Standing::In(handle, _) = &guest.standing {

@@ -34,6 +34,13 @@ pub enum Resource {
     },
 }
 
+impl Resource {
+    /// Its bodies have a bound of their own.
+    pub fn is_rpc(self) -> bool {
+        matches!(self, Resource::CallRpc | Resource::ReplyRpc { .. })
+    }
+}
+
 #[derive(PartialEq, Eq, Debug)]
 pub enum Route {
     /// `/.well-known/core`.
