@@ -289,6 +289,27 @@ mod tests {
     }
 
     #[test]
+    fn what_one_bucket_refuses_takes_nothing_out_of_the_others() {
+        let all = server("", "");
+        let mut one = device("2:1h", "3:1h", &all);
+        for _ in 0..5 {
+            assert!(one.take(cost(4), &all, T).is_err(), "too many points");
+        }
+        assert!(one.take(cost(1), &all, T).is_ok() && one.take(cost(1), &all, T).is_ok());
+        for (messages, points) in [("1:1h", ""), ("", "1:1h")] {
+            let all = server(messages, points);
+            assert!(device("9:1h", "9:1h", &all).take(cost(1), &all, T).is_ok());
+            let mut one = device("2:1h", "2:1h", &all);
+            for _ in 0..5 {
+                assert!(one.take(cost(1), &all, T).is_err(), "the others took all");
+            }
+            let nobody = server("", "");
+            let mut both = || one.take(cost(1), &nobody, T).is_ok();
+            assert!(both() && both() && !both());
+        }
+    }
+
+    #[test]
     fn a_flood_of_refusals_gets_a_row_a_second() {
         let all = server("", "");
         let mut one = device("1:1h", "", &all);

@@ -90,12 +90,13 @@ fn idle(settings: &Settings, table: &mut Table) {
     let (platform, devices) = Platform::with_devices(settings.tls_idle);
     let tokens: Vec<String> = devices.into_iter().map(|device| device.token).collect();
     let mut folder = platform.stop();
-    let (mut runs, mut spoken) = (Vec::new(), String::new());
+    let (mut runs, mut repeated, mut spoken) = (Vec::new(), Vec::new(), String::new());
     for _ in 0..settings.runs {
         // A fresh process: memory freed by earlier work would hide what connections take.
         let (platform, client) = start(folder);
-        let (bytes, version) = a_connection(settings, &platform, &client, &tokens);
-        runs.push(bytes);
+        let (first, again, version) = a_connection(settings, &platform, &client, &tokens);
+        runs.push(first);
+        repeated.push(again);
         spoken = version;
         folder = platform.stop();
     }
@@ -106,32 +107,43 @@ fn idle(settings: &Settings, table: &mut Table) {
     );
     let row = Row::plain(figure, format!("{kilobytes:.2} KB"));
     let library = openssl::version::version();
-    let row = row.beside(format!("{spoken}; {library}"));
+    let again = median(&repeated) / 1024.0;
+    let row = row.beside(format!(
+        "{again:.2} KB when they come again, to what is in caches by then; {spoken}; {library}"
+    ));
     table.add(row.asked("≤ 20 KB", kilobytes <= 20.0));
 }
 
-/// Resident bytes that a connection added to the process, and what it speaks.
+/// Resident bytes that a connection added to the process: the first time, which reads the devices
+/// from the store too, and when all have gone and come again; and what it speaks.
 fn a_connection(
     settings: &Settings,
     platform: &Platform,
     client: &SslConnector,
     tokens: &[String],
-) -> (f64, String) {
+) -> (f64, f64, String) {
     let (pid, address) = (platform.process.0.id(), platform.mqtts.expect("mqtts"));
     let open = |token: &String| join(shake_hands(client, address).expect("TLS"), token);
-    // The first handshake loads what OpenSSL needs only once.
-    drop(open(&tokens[0]));
-    settings.rest(3);
-    let before = process::memory(pid).resident as f64;
-    let mut held: Vec<Tls> = tokens.iter().map(open).collect();
-    for stream in &mut held {
-        stream.write_all(&PINGREQ).expect("PINGREQ");
-        let mut answer = [0; 2];
-        stream.read_exact(&mut answer).expect("PINGRESP");
-        assert_eq!(answer, PINGRESP);
-    }
-    settings.rest(10);
-    let after = process::memory(pid).resident as f64;
-    let version = held[0].ssl().version_str().to_owned();
-    ((after - before) / tokens.len() as f64, version)
+    // The first handshakes load what OpenSSL and the threads need only once.
+    let some = tokens.iter().take(50).map(open);
+    drop(some.collect::<Vec<Tls>>());
+    let added = || {
+        settings.rest(5);
+        let before = process::memory(pid).resident as f64;
+        let mut held: Vec<Tls> = tokens.iter().map(open).collect();
+        held.iter_mut().for_each(ping);
+        settings.rest(10);
+        let after = process::memory(pid).resident as f64;
+        let version = held[0].ssl().version_str().to_owned();
+        ((after - before) / tokens.len() as f64, version)
+    };
+    let (first, version) = added();
+    (first, added().0, version)
+}
+
+fn ping(stream: &mut Tls) {
+    stream.write_all(&PINGREQ).expect("PINGREQ");
+    let mut answer = [0; 2];
+    stream.read_exact(&mut answer).expect("PINGRESP");
+    assert_eq!(answer, PINGRESP);
 }
