@@ -10,13 +10,17 @@ use super::shapes::Shape;
 const BUDGET: u64 = 256 << 20;
 
 fn measure(devices: u64, keys: u64, points: u64) {
+    measure_tasks(&["ingest", "start"], devices, keys, points);
+}
+
+fn measure_tasks(tasks: &[&str], devices: u64, keys: u64, points: u64) {
     let shape = Shape {
         devices,
         keys,
         points,
     };
     let directory = tempfile::tempdir().unwrap();
-    for task in ["ingest", "start"] {
+    for task in tasks {
         let said = child::run(task, shape, directory.path());
         print(task, shape, &said);
         for figure in ["taken", "read", "closed"] {
@@ -60,6 +64,12 @@ fn a_hundred_thousand_series_of_as_many_devices_stay_within_the_budget() {
 #[test]
 fn a_device_of_thousands_of_keys_stays_within_the_budget() {
     measure(1, 20_000, 1);
+}
+
+/// The start, and the closing, of as many are among the tests below.
+#[test]
+fn a_million_series_are_taken_within_the_budget() {
+    measure_tasks(&["ingest"], 200_000, 5, 1);
 }
 
 #[test]

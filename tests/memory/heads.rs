@@ -68,7 +68,7 @@ fn heads_of_many_devices_take_what_they_say() {
 
 #[test]
 fn heads_of_many_keys_take_what_they_say() {
-    compare(50, 400);
+    compare(1_000, 400);
 }
 
 #[test]

@@ -12,12 +12,10 @@ use super::engine::Bell;
 use super::room::Room;
 use super::table::{failed, Table};
 use super::twin::Copied;
+use super::worker::{Stop, Worker};
 use crate::store::error::StoreError;
-use crate::store::journal::io;
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the file is looked at when little is written, and after a failure.
@@ -70,49 +68,20 @@ pub enum Moment {
 #[cfg(test)]
 pub type Watcher = Arc<dyn Fn(Moment) + Send + Sync>;
 
-pub struct Compactor {
-    written: Arc<Written>,
-    stop: Arc<AtomicBool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Compactor {
-    pub fn start(parts: Arc<Parts>, rule: Rule, cache: u64) -> Result<Self, StoreError> {
-        let written = parts.engine.table.written.clone();
-        let stop = Arc::new(AtomicBool::new(false));
+/// `cache`: as sled is told, in bytes. When stopped, a copy under way is given up.
+pub fn start(parts: Arc<Parts>, rule: Rule, cache: u64) -> Result<Worker, StoreError> {
+    let written = parts.engine.table.written.clone();
+    let wake = move || written.bell.ring();
+    Worker::start("compact", wake, move |stop| {
+        let stop = stop.clone();
         let work = Work {
             parts,
             rule,
             cache,
-            stop: stop.clone(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("compact".into())
-            .spawn(move || work.run())
-            .map_err(|e| io("starting the compacting thread", e))?;
-        Ok(Self {
-            written,
             stop,
-            thread: Mutex::new(Some(thread)),
-        })
-    }
-
-    /// Ends the thread; a copy under way is given up.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.written.bell.ring();
-        if let Some(thread) = self.thread.lock().take() {
-            if thread.join().is_err() {
-                tracing::error!("the compacting thread panicked");
-            }
-        }
-    }
-}
-
-impl Drop for Compactor {
-    fn drop(&mut self) {
-        self.stop();
-    }
+        };
+        work.run();
+    })
 }
 
 struct Work {
@@ -120,7 +89,7 @@ struct Work {
     rule: Rule,
     /// As sled is told, in bytes.
     cache: u64,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
 }
 
 impl Work {
@@ -139,7 +108,7 @@ impl Work {
     }
 
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::SeqCst)
+        self.stop.is_asked()
     }
 
     fn table(&self) -> &Table {

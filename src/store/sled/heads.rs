@@ -8,6 +8,7 @@
 use super::telemetry::head::Head;
 use super::telemetry::rows::Rows;
 use super::telemetry::runs::Dated;
+use super::telemetry::vocabulary::{is_shareable, Vocabulary};
 use crate::model::ids::{DeviceId, Origin, PARTITIONS};
 use crate::model::telemetry::Row;
 use crate::model::value::Key;
@@ -28,6 +29,8 @@ struct Shard {
     open: AHashMap<DeviceId, Box<Head>>,
     /// Oldest first. Few devices have any.
     frozen: AHashMap<DeviceId, Vec<Arc<Head>>>,
+    /// The keys of all of them.
+    vocabulary: Vocabulary,
 }
 
 impl Shard {
@@ -49,6 +52,7 @@ pub struct Heads {
     shards: Vec<RwLock<Shard>>,
     open: AtomicUsize,
     frozen: AtomicUsize,
+    vocabulary: AtomicUsize,
     /// Devices with frozen heads, oldest first; one may stand in it twice or in vain.
     queue: Mutex<VecDeque<DeviceId>>,
 }
@@ -59,6 +63,7 @@ impl Heads {
             shards: (0..PARTITIONS).map(|_| RwLock::default()).collect(),
             open: AtomicUsize::new(0),
             frozen: AtomicUsize::new(0),
+            vocabulary: AtomicUsize::new(0),
             queue: Mutex::default(),
         }
     }
@@ -68,8 +73,9 @@ impl Heads {
         self.open_weight() + self.frozen.load(Ordering::Relaxed)
     }
 
+    /// Of open heads, and of the keys that heads share.
     pub fn open_weight(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.open.load(Ordering::Relaxed) + self.vocabulary.load(Ordering::Relaxed)
     }
 
     /// Adds rows; returns how long the device's open head is now.
@@ -81,18 +87,36 @@ impl Heads {
         rows: &[Row],
     ) -> usize {
         let mut shard = self.shard(device).write();
-        let mut before = shard.open.capacity() * SLOT;
-        let head = shard
-            .open
+        let Shard {
+            open, vocabulary, ..
+        } = &mut *shard;
+        let mut before = open.capacity() * SLOT;
+        let head = open
             .entry(device)
             .and_modify(|head| before += head.weight())
             .or_insert_with(|| Box::new(Head::new(sequence)));
+        let keys = is_shareable(&head.keys).then(|| head.keys.clone());
         head.push(sequence, origin, rows);
+        if let Some(keys) = keys.filter(|keys| !Arc::ptr_eq(keys, &head.keys)) {
+            self.weighed(vocabulary, |vocabulary| {
+                head.keys = vocabulary.share(std::mem::take(&mut head.keys));
+                vocabulary.let_go(&keys);
+            });
+        }
         let (after, length) = (head.weight(), head.encoded_bytes());
-        let after = after + shard.open.capacity() * SLOT;
+        let after = after + open.capacity() * SLOT;
         self.open.fetch_add(after, Ordering::Relaxed);
         self.open.fetch_sub(before, Ordering::Relaxed);
         length
+    }
+
+    /// Keeps account of a change to one of the vocabularies.
+    fn weighed(&self, vocabulary: &mut Vocabulary, change: impl FnOnce(&mut Vocabulary)) {
+        let before = vocabulary.weight();
+        change(vocabulary);
+        let after = vocabulary.weight();
+        self.vocabulary.fetch_add(after, Ordering::Relaxed);
+        self.vocabulary.fetch_sub(before, Ordering::Relaxed);
     }
 
     /// Sets the device's open head aside, to be sealed. Between batches only: a batch's points all
@@ -150,13 +174,21 @@ impl Heads {
     /// Forgets the device's oldest frozen heads, whose blocks can be seen.
     pub fn remove_frozen(&self, device: DeviceId, count: usize) {
         let mut shard = self.shard(device).write();
-        let Some(heads) = shard.frozen.get_mut(&device) else {
+        let Shard {
+            frozen, vocabulary, ..
+        } = &mut *shard;
+        let Some(heads) = frozen.get_mut(&device) else {
             return;
         };
-        let removed = heads.drain(..count.min(heads.len()));
-        let weight: usize = removed.map(|head| head.weight()).sum();
+        let removed: Vec<Arc<Head>> = heads.drain(..count.min(heads.len())).collect();
+        let weight: usize = removed.iter().map(|head| head.weight()).sum();
+        self.weighed(vocabulary, |vocabulary| {
+            for head in removed {
+                vocabulary.let_go(&head.keys);
+            }
+        });
         if heads.is_empty() {
-            shard.frozen.remove(&device);
+            frozen.remove(&device);
         }
         self.frozen.fetch_sub(weight, Ordering::Relaxed);
     }
@@ -208,13 +240,13 @@ impl Heads {
         self.shards.iter().filter_map(first).min()
     }
 
-    /// Devices with an open head that the test picks, with its weight.
+    /// Devices with an open head that the test picks, with what would go with it, in bytes.
     pub fn pick(&self, test: impl Fn(&Head) -> bool) -> Vec<(usize, DeviceId)> {
         let mut picked = Vec::new();
         for shard in &self.shards {
             let shard = shard.read();
             let heads = shard.open.iter().filter(|(_, head)| test(head));
-            picked.extend(heads.map(|(device, head)| (head.weight(), *device)));
+            picked.extend(heads.map(|(device, head)| (head.freed(), *device)));
         }
         picked
     }

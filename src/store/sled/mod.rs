@@ -27,19 +27,19 @@ mod telemetry;
 mod twin;
 mod tx;
 mod upkeep;
+mod worker;
 
 #[cfg(test)]
 mod tests;
 
-use self::checkpoint::{Checkpointer, Parts};
+use self::checkpoint::Parts;
 use self::compact::Rule;
-use self::compactor::Compactor;
 use self::directory::DataDirectory;
 use self::engine::Engine;
 use self::read::aside::Asides;
 use self::steps::Replay;
 use self::table::Table;
-use self::upkeep::Upkeep;
+use self::worker::Worker;
 use super::batch::Batch;
 use super::config::Config;
 use super::error::StoreError;
@@ -57,8 +57,8 @@ use tokio::sync::oneshot;
 /// An open data directory. Dropping it without [`Log::close`] is as safe as a kill.
 pub struct SledStore {
     // Stopped before the parts go.
-    compactor: Arc<Compactor>,
-    checkpointer: Arc<Checkpointer>,
+    compactor: Arc<Worker>,
+    checkpointer: Arc<Worker>,
     parts: Arc<Parts>,
     /// Where reads that take long are done.
     asides: Arc<Asides>,
@@ -84,7 +84,7 @@ impl SledStore {
         telemetry::by_time::complete(&table)?;
         let engine = Engine::new(table, ByteSize(shares.heads).bytes())?;
         let engine = Arc::new(engine.with_room(directory.room()?));
-        let upkeep = Upkeep::start(engine.clone())?;
+        let upkeep = upkeep::start(engine.clone())?;
         let mut progress = Replay::new(&engine);
         let replayed = replay::replay(&directory.journal(), node, |frame| {
             #[cfg(test)]
@@ -128,13 +128,13 @@ impl SledStore {
             #[cfg(test)]
             watcher: Default::default(),
         });
-        let checkpointer = Arc::new(Checkpointer::start(parts.clone())?);
+        let checkpointer = Arc::new(checkpoint::start(parts.clone())?);
         let rule = Rule {
             limit: config.max_size.0,
             journal: config.journal_size.0,
             above: config.compact_above.0,
         };
-        let compactor = Compactor::start(parts.clone(), rule, shares.cache)?;
+        let compactor = compactor::start(parts.clone(), rule, shares.cache)?;
         Ok(Self {
             compactor: Arc::new(compactor),
             checkpointer,

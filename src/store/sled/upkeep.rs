@@ -2,12 +2,9 @@
 //! urgency, so that commits wait for none of it as long as memory lasts.
 
 use super::engine::Engine;
+use super::worker::{Stop, Worker};
 use crate::store::error::StoreError;
-use crate::store::journal::io;
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// After a failure, and while blocks wait for their device to be quiet.
@@ -15,46 +12,13 @@ const SOON: Duration = Duration::from_millis(500);
 /// With nothing to do.
 const LATER: Duration = Duration::from_secs(60);
 
-pub struct Upkeep {
-    engine: Arc<Engine>,
-    stop: Arc<AtomicBool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Upkeep {
-    pub fn start(engine: Arc<Engine>) -> Result<Self, StoreError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (told, runs) = (stop.clone(), engine.clone());
-        let thread = std::thread::Builder::new()
-            .name("upkeep".into())
-            .spawn(move || {
-                let _end = End(&runs);
-                run(&runs, &told);
-            })
-            .map_err(|e| io("starting the upkeep thread", e))?;
-        Ok(Self {
-            engine,
-            stop,
-            thread: Mutex::new(Some(thread)),
-        })
-    }
-
-    /// Ends the thread after what it is at.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.engine.chime.ring();
-        if let Some(thread) = self.thread.lock().take() {
-            if thread.join().is_err() {
-                tracing::error!("the upkeep thread panicked");
-            }
-        }
-    }
-}
-
-impl Drop for Upkeep {
-    fn drop(&mut self) {
-        self.stop();
-    }
+pub fn start(engine: Arc<Engine>) -> Result<Worker, StoreError> {
+    let bell = engine.clone();
+    let wake = move || bell.chime.ring();
+    Worker::start("upkeep", wake, move |stop| {
+        let _end = End(&engine);
+        run(&engine, stop);
+    })
 }
 
 /// Nobody may wait for a thread that is gone, also after a panic.
@@ -66,8 +30,8 @@ impl Drop for End<'_> {
     }
 }
 
-fn run(engine: &Engine, stop: &AtomicBool) {
-    while !stop.load(Ordering::SeqCst) {
+fn run(engine: &Engine, stop: &Stop) {
+    while !stop.is_asked() {
         match round(engine) {
             Ok(true) => {
                 engine.gate.tell(None);

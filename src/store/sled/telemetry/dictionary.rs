@@ -2,6 +2,7 @@
 
 use crate::model::value::Key;
 use ahash::AHashMap;
+use std::hash::{Hash, Hasher};
 
 #[derive(Clone, Debug, Default)]
 pub struct Dictionary {
@@ -26,9 +27,16 @@ impl Dictionary {
 
     /// The same, with a guess: messages of one device name the same keys in the same order.
     pub fn number_at(&mut self, guess: u32, key: &Key) -> u32 {
+        match self.find_at(guess, key) {
+            Some(number) => number,
+            None => self.add(key),
+        }
+    }
+
+    pub fn find_at(&self, guess: u32, key: &Key) -> Option<u32> {
         match self.keys.get(guess as usize) {
-            Some(held) if held == key => guess,
-            _ => self.number(key),
+            Some(held) if held == key => Some(guess),
+            _ => self.find(key),
         }
     }
 
@@ -71,6 +79,21 @@ impl Dictionary {
 
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+}
+
+/// By the keys and their order.
+impl PartialEq for Dictionary {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+}
+
+impl Eq for Dictionary {}
+
+impl Hash for Dictionary {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.keys.hash(state);
     }
 }
 

@@ -12,18 +12,21 @@ use super::codec::{self, Reader};
 use super::decimals;
 use super::dictionary::Dictionary;
 use super::rows::Rows;
+use super::vocabulary;
 use crate::model::ids::{Epoch, Origin};
 use crate::model::telemetry::Row;
 use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
 use crate::store::traits::LogSequence;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A tag that only heads have, besides those of `codec`.
 const DECIMAL: u8 = 6;
 
 pub struct Head {
-    keys: Dictionary,
+    /// Shared with heads of the same keys (see `vocabulary`), unless there are very many.
+    pub keys: Arc<Dictionary>,
     encoded: Vec<u8>,
     last: (Millis, Origin),
     /// The earliest time in it.
@@ -38,7 +41,7 @@ pub struct Head {
 impl Head {
     pub fn new(first: LogSequence) -> Self {
         Self {
-            keys: Dictionary::default(),
+            keys: Arc::default(),
             encoded: Vec::new(),
             last: (0, Origin::default()),
             oldest: Millis::MAX,
@@ -48,9 +51,18 @@ impl Head {
         }
     }
 
-    /// Bytes of memory it takes, about.
+    /// Bytes of memory it takes, about, without keys that are shared.
     pub fn weight(&self) -> usize {
-        std::mem::size_of::<Self>() + 64 + self.keys.weight() + self.encoded.capacity()
+        let keys = match vocabulary::is_shareable(&self.keys) {
+            true => 0,
+            false => self.keys.weight(),
+        };
+        std::mem::size_of::<Self>() + 32 + keys + self.encoded.capacity()
+    }
+
+    /// Bytes of memory that go with it.
+    pub fn freed(&self) -> usize {
+        self.weight() + vocabulary::freed_with(&self.keys)
     }
 
     /// Bytes of its rows.
@@ -69,7 +81,7 @@ impl Head {
             codec::put_varint(out, row.values.len() as u64);
             let mut guess = 0;
             for (key, value) in &row.values {
-                let number = self.keys.number_at(guess, key);
+                let number = number_at(&mut self.keys, guess, key);
                 guess = number + 1;
                 put_value(&mut self.encoded, number, value.as_ref());
             }
@@ -84,7 +96,7 @@ impl Head {
 
     /// Its rows as they arrived.
     pub fn rows(&self) -> Rows {
-        let mut rows = Rows::of(self.keys.clone());
+        let mut rows = Rows::of((*self.keys).clone());
         let mut reader = Reader(&self.encoded);
         let mut last = (0, Origin::default());
         while let Some(stamp) = read_row(&mut reader, last, |key, value| rows.put(key, value)) {
@@ -117,6 +129,14 @@ impl Head {
             last = stamp;
             found.extend(held.map(|value| (stamp.0, stamp.1, value.into())));
         }
+    }
+}
+
+/// As [`Dictionary::number_at`]: keys that are shared are copied before another is added.
+fn number_at(keys: &mut Arc<Dictionary>, guess: u32, key: &Key) -> u32 {
+    match keys.find_at(guess, key) {
+        Some(number) => number,
+        None => Arc::make_mut(keys).number(key),
     }
 }
 

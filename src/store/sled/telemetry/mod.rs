@@ -21,4 +21,5 @@ pub mod runs;
 pub mod seal;
 pub mod series;
 pub mod todo;
+pub mod vocabulary;
 pub mod walk;

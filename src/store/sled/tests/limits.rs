@@ -3,6 +3,7 @@
 use super::{config, counts, cramped, merge_all, message, open, put};
 use crate::model::ids::{DeviceId, Incarnation};
 use crate::model::units::ByteSize;
+use crate::model::value::Value;
 use crate::observability::Metrics;
 use crate::store::sled::SledStore;
 use crate::store::{Batch, Change, Log, OperatorStore, StoreError};
@@ -64,6 +65,28 @@ async fn open_heads_stay_within_their_memory() {
     assert_eq!(store.parts.engine.heads.weight(), 0);
     let device = DeviceId(uuid::Uuid::from_u128(7));
     assert_eq!(counts(&store, device).await, vec![7, 507, 1007]);
+}
+
+#[tokio::test]
+async fn keys_that_no_two_devices_share_count_as_memory_of_heads() {
+    let directory = TempDir::new().unwrap();
+    let mut settings = cramped(directory.path());
+    settings.head_memory = ByteSize(64 << 10);
+    let store = open(&settings);
+    let heads = &store.parts.engine.heads;
+    for n in 0..400u128 {
+        let device = DeviceId(uuid::Uuid::from_u128(n));
+        let mut telemetry = message(device, n as i64);
+        if let Change::Telemetry { rows, .. } = &mut telemetry {
+            let own = (0..40).map(|key| (format!("{n}/{key}").as_str().into(), Value::Bool(true)));
+            rows[0].values.extend(own);
+        }
+        put(&store, device, vec![telemetry]).await;
+        assert!(heads.weight() <= 96 << 10, "{} bytes", heads.weight());
+    }
+    assert!(heads.weight() > 0, "nothing is open");
+    store.parts.checkpoint(true).unwrap();
+    assert_eq!(heads.weight(), 0);
 }
 
 #[tokio::test]
