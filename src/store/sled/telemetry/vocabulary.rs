@@ -98,6 +98,8 @@ mod tests {
         assert_eq!(vocabulary.weight(), weight, "another head has them");
         vocabulary.let_go(&second);
         assert_eq!(vocabulary.weight(), 0);
+        let anew = vocabulary.share(keys(3));
+        assert!(!Arc::ptr_eq(&second, &anew), "they were forgotten");
     }
 
     #[test]
