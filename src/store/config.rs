@@ -14,7 +14,6 @@ pub struct Config {
     pub journal_size: ByteSize,
     pub memory: ByteSize,
     pub queue_bytes: ByteSize,
-    pub commit_wait: Period,
     pub cache: ByteSize,
     pub head_memory: ByteSize,
     pub retention: Period,

@@ -31,7 +31,6 @@ pub fn config(path: &Path) -> Config {
         journal_size: ByteSize(2 << 20),
         memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(1 << 20),
-        commit_wait: Period(Duration::from_millis(1)),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 10),
         retention: Period(Duration::ZERO),

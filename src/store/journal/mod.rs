@@ -10,7 +10,6 @@ pub mod bound;
 pub mod bundle;
 mod encode;
 pub mod frame;
-mod patience;
 pub mod queue;
 pub mod replay;
 pub mod segment;

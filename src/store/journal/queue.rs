@@ -1,13 +1,11 @@
 //! Bundles on their way to the disk, bounded in bytes: senders wait for room (back-pressure).
 
 use super::bundle::Bundle;
-use super::patience::Wanted;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::sync::{oneshot, OwnedSemaphorePermit, Semaphore};
 
 /// What became of a bundle: the sequence of its first batch (the others follow), and the bundle
@@ -31,10 +29,6 @@ pub struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Waiting>,
-    /// In all that waits.
-    batches: usize,
-    /// Somebody in `take` is to be woken when there are so many.
-    wanted: usize,
     closed: bool,
 }
 
@@ -62,30 +56,16 @@ impl Queue {
         if state.closed {
             return Err(StoreError::Closed);
         }
-        state.batches += bundle.len();
-        let enough = state.batches >= state.wanted;
         state.waiting.push_back(Waiting { bundle, done, room });
         drop(state);
-        if enough {
-            self.arrived.notify_one();
-        }
+        self.arrived.notify_one();
         Ok(answer)
     }
 
-    /// Blocks until something waits, and perhaps for as much as is `wanted`; takes at most about
-    /// `bytes` of it, at least one bundle. `None` once closed and empty.
-    pub fn take(&self, bytes: usize, wanted: Wanted) -> Option<Vec<Waiting>> {
+    /// Blocks until something waits; takes at most about `bytes` of it, at least one bundle.
+    /// `None` once closed and empty.
+    pub fn take(&self, bytes: usize) -> Option<Vec<Waiting>> {
         let mut state = self.state.lock();
-        if !wanted.at_most.is_zero() {
-            let end = Instant::now() + wanted.at_most;
-            state.wanted = wanted.batches;
-            while state.batches < wanted.batches && !state.closed {
-                if self.arrived.wait_until(&mut state, end).timed_out() {
-                    break;
-                }
-            }
-        }
-        state.wanted = 1;
         while state.waiting.is_empty() {
             if state.closed {
                 return None;
@@ -101,10 +81,7 @@ impl Queue {
             }
             count += 1;
         }
-        let taken: Vec<Waiting> = state.waiting.drain(..count).collect();
-        let batches: usize = taken.iter().map(|waiting| waiting.bundle.len()).sum();
-        state.batches = state.batches.saturating_sub(batches);
-        Some(taken)
+        Some(state.waiting.drain(..count).collect())
     }
 
     /// Refuses what comes from now on; what waits is still written.
@@ -116,9 +93,7 @@ impl Queue {
 
     /// Forgets what waits; whoever waits for it hears that the store is closed.
     pub fn clear(&self) {
-        let mut state = self.state.lock();
-        state.waiting.clear();
-        state.batches = 0;
+        self.state.lock().waiting.clear();
     }
 
     pub fn is_closed(&self) -> bool {

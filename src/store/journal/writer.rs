@@ -6,7 +6,6 @@
 
 use super::bound::Bound;
 use super::bundle::Bundle;
-use super::patience::Wanted;
 use super::queue::{Answer, Queue, Waiting};
 use super::replay::{Closed, Replayed};
 use super::segment::{self, Segment};
@@ -23,7 +22,6 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Encoded bytes of one group commit; more wait for the next.
@@ -43,8 +41,6 @@ pub struct Settings {
     pub queue_bytes: usize,
     /// Free space below which nothing is accepted.
     pub reserve: u64,
-    /// The longest wait for those who have just been answered.
-    pub commit_wait: Duration,
     #[cfg(test)]
     pub faults: Arc<super::tests::Faults>,
 }
@@ -94,7 +90,6 @@ impl Journal {
             settings,
             segment: Some(segment),
             buffer: Vec::new(),
-            wanted: Wanted::ANY,
         };
         let thread = std::thread::Builder::new()
             .name("journal".into())
@@ -248,14 +243,11 @@ struct Writer {
     /// `None` after a failure that left the last one in doubt.
     segment: Option<Segment>,
     buffer: Vec<u8>,
-    /// For the next commit.
-    wanted: Wanted,
 }
 
 impl Writer {
     fn run(&mut self) {
-        while let Some(group) = self.shared.queue.take(GROUP_BYTES, self.wanted) {
-            self.wanted = Wanted::ANY;
+        while let Some(group) = self.shared.queue.take(GROUP_BYTES) {
             self.take(group);
         }
         if let Some(mut segment) = self.segment.take() {
@@ -303,7 +295,6 @@ impl Writer {
         }
         self.engine.ready()?;
         let mut segment = self.writable()?;
-        let begun = Instant::now();
         match segment.commit(&self.buffer) {
             Ok(()) => self.segment = Some(segment),
             Err((error, whole)) => {
@@ -317,8 +308,6 @@ impl Writer {
             }
         }
         let batches: usize = group.iter().map(|waiting| waiting.bundle.len()).sum();
-        let most = self.settings.commit_wait;
-        self.wanted = Wanted::after(batches, self.buffer.len(), begun.elapsed(), most);
         self.next += batches as u64;
         self.metrics.committed(bytes);
         Ok(())

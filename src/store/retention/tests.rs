@@ -33,7 +33,6 @@ fn house(retention: Millis, slice: usize, max_size: u64) -> House {
         journal_size: ByteSize(0),
         memory: ByteSize(0),
         queue_bytes: ByteSize(0),
-        commit_wait: Period(Duration::ZERO),
         cache: ByteSize(0),
         head_memory: ByteSize(0),
         retention: Period(Duration::from_millis(retention as u64)),

@@ -110,7 +110,6 @@ impl SledStore {
             most_bytes: config.most_journal(),
             queue_bytes: ByteSize(shares.queue).bytes(),
             reserve: config.reserve.0,
-            commit_wait: config.commit_wait.0,
             #[cfg(test)]
             faults: Default::default(),
         };

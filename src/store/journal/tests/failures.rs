@@ -2,7 +2,6 @@
 //! ends; senders wait for room in the queue.
 
 use super::super::bundle::Bundle;
-use super::super::patience::Wanted;
 use super::super::queue::Queue;
 use super::super::space::Space;
 use super::super::writer::{Journal, Settings};
@@ -13,7 +12,6 @@ use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -79,7 +77,6 @@ fn reserving(directory: &TempDir, reserve: u64) -> (Journal, Arc<Seen>) {
         most_bytes: u64::MAX,
         queue_bytes: 1 << 20,
         reserve,
-        commit_wait: Duration::ZERO,
         faults: Arc::default(),
     };
     let engine = Arc::new(Seen::default());
@@ -162,14 +159,14 @@ async fn senders_wait_while_the_queue_is_full_and_go_on_in_order() {
         tokio::task::yield_now().await;
     }
     assert!(!third.is_finished() && !fourth.is_finished());
-    let taken = queue.take(usize::MAX, Wanted::ANY).unwrap();
+    let taken = queue.take(usize::MAX).unwrap();
     assert_eq!(taken.len(), 2);
     drop(taken);
     let (_third, _fourth) = (
         third.await.unwrap().unwrap(),
         fourth.await.unwrap().unwrap(),
     );
-    let taken = queue.take(usize::MAX, Wanted::ANY).unwrap();
+    let taken = queue.take(usize::MAX).unwrap();
     let batches: Vec<&Batch> = taken.iter().flat_map(|w| w.bundle.batches()).collect();
     assert_eq!(batches, vec![&large(2, 2_000), &large(3, 2_000)]);
 }
@@ -178,7 +175,7 @@ async fn senders_wait_while_the_queue_is_full_and_go_on_in_order() {
 async fn a_batch_beyond_the_whole_budget_passes_alone() {
     let queue = Queue::new(1_000);
     queue.push(bundle(0, 100_000)).await.unwrap();
-    assert_eq!(queue.take(1, Wanted::ANY).unwrap().len(), 1);
+    assert_eq!(queue.take(1).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -197,8 +194,8 @@ async fn a_closed_queue_refuses_and_those_who_wait_hear_it() {
         Err(StoreError::Closed)
     ));
     // What was taken in is still written.
-    assert_eq!(queue.take(usize::MAX, Wanted::ANY).unwrap().len(), 1);
-    assert!(queue.take(usize::MAX, Wanted::ANY).is_none());
+    assert_eq!(queue.take(usize::MAX).unwrap().len(), 1);
+    assert!(queue.take(usize::MAX).is_none());
 }
 
 #[tokio::test]
@@ -242,25 +239,4 @@ async fn a_failed_sync_refuses_all_that_were_committed_at_once() {
     assert_eq!(results, vec![Ok(1), Ok(2)]);
     assert_eq!(rig.batches(), vec![batch(2), batch(3)]);
     assert!(rig.journal.commit_all(Vec::new()).await.is_empty());
-}
-
-#[tokio::test]
-async fn the_writer_waits_for_as_much_as_it_wants_and_no_longer_than_it_may() {
-    let queue = Arc::new(Queue::new(1 << 20));
-    let take = |at_most: Duration| {
-        let (queue, batches) = (queue.clone(), 2);
-        let wanted = Wanted { batches, at_most };
-        tokio::task::spawn_blocking(move || queue.take(usize::MAX, wanted).unwrap().len())
-    };
-    let _first = queue.push(bundle(0, 10)).await.unwrap();
-    assert_eq!(take(Duration::from_micros(1)).await.unwrap(), 1);
-    // The test would not end if only the time, or any bundle, ended the wait.
-    let both = take(Duration::from_secs(3600));
-    let _second = queue.push(bundle(1, 10)).await.unwrap();
-    let _third = queue.push(bundle(2, 10)).await.unwrap();
-    assert_eq!(both.await.unwrap(), 2);
-    let closed = take(Duration::from_secs(3600));
-    let _fourth = queue.push(bundle(3, 10)).await.unwrap();
-    queue.close();
-    assert_eq!(closed.await.unwrap(), 1);
 }

@@ -17,7 +17,6 @@ use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Makes a segment's next write or sync fail.
 #[derive(Default)]
@@ -90,7 +89,6 @@ impl Rig {
             most_bytes: u64::MAX,
             queue_bytes: 1 << 20,
             reserve: 0,
-            commit_wait: Duration::from_millis(1),
             faults: faults.clone(),
         };
         let journal = Journal::start(settings, replayed, engine.clone(), Metrics::new()).unwrap();

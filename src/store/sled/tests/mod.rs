@@ -43,7 +43,6 @@ pub(super) fn config(path: &Path) -> Config {
         journal_size: ByteSize(256 << 20),
         memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(64 << 20),
-        commit_wait: Period(Duration::from_millis(1)),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 20),
         retention: Period(Duration::ZERO),
