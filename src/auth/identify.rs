@@ -54,6 +54,12 @@ impl Auth {
         self.ask(presented, seen).await
     }
 
+    /// Another one after each change of devices, credentials or profiles: what was found before it
+    /// may no longer hold. `None`: not counted.
+    pub fn version(&self) -> Option<u64> {
+        self.store().directory_version()
+    }
+
     async fn ask(&self, presented: &Presented, seen: Option<u64>) -> Result<Identified> {
         let credentials = match presented {
             Presented::Token(token) => self.by_token(token).await?,

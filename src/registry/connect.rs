@@ -60,7 +60,15 @@ impl Registry {
             handle,
             profile: identified.profile.options,
             resumed: admitted.resumed,
+            brief: identified.until.is_some(),
         })
+    }
+
+    /// Another one after each change that may alter who is let in, or how: a caller that keeps a
+    /// single request's right to speak compares it with the one of before its `connect`.
+    /// `None`: not counted.
+    pub fn directory_version(&self) -> Option<u64> {
+        self.0.identity.version()
     }
 
     /// Who it is; who is nobody may be slowed, and refused for a time.

@@ -39,6 +39,9 @@ pub struct Connected {
     pub profile: ProfileOptions,
     /// The stored session that goes on, if one did.
     pub resumed: Option<StoredSession>,
+    /// What let it in was rotated away and is accepted for a while only: a single request's right
+    /// to speak is for that request.
+    pub brief: bool,
 }
 
 pub use crate::device::downlinks::{downlink_line, DownlinkReceiver, DownlinkSender};

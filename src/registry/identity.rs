@@ -14,6 +14,9 @@ pub trait Identify: Send + Sync {
 
     /// See `Auth::confirm`.
     async fn confirm(&self, identified: &Identified) -> Result<(), NotIdentified>;
+
+    /// See `Auth::version`.
+    fn version(&self) -> Option<u64>;
 }
 
 #[async_trait]
@@ -28,5 +31,9 @@ impl Identify for Auth {
 
     async fn confirm(&self, identified: &Identified) -> Result<(), NotIdentified> {
         Auth::confirm(self, identified).await
+    }
+
+    fn version(&self) -> Option<u64> {
+        Auth::version(self)
     }
 }

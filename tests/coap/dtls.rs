@@ -148,6 +148,21 @@ fn a_key_that_is_accepted_for_a_while_longer_opens_at_the_second_try() {
 }
 
 #[test]
+fn an_association_by_a_rotated_key_ends_with_the_overlap_however_often_it_speaks() {
+    let house = with_keys(|config| config.coap.known_for.0 = Duration::from_secs(86_400));
+    let device = house.add_keyed("dev", KEY);
+    let mut old = Secure::open(&house, &keyed("dev", KEY)).expect("a handshake");
+    assert_eq!(code(&old.post(TELEMETRY, "{\"t\":1}")), "2.01");
+    house.rekey(device, "dev", OTHER, Duration::from_secs(3));
+    assert_eq!(code(&old.post(TELEMETRY, "{\"t\":2}")), "2.01");
+    until("the overlap has ended", || {
+        code(&old.post(TELEMETRY, "{\"t\":3}")) == "4.01"
+    });
+    assert_eq!(old.next(), None, "a goodbye");
+    assert_eq!(house.refusals_of(device), [Reason::CredentialsChanged]);
+}
+
+#[test]
 fn a_hello_is_answered_with_a_cookie_and_nothing_is_remembered() {
     let house = with_keys(|_| {});
     house.add_keyed("dev", KEY);

@@ -148,14 +148,37 @@ fn a_resumed_session_of_a_device_that_was_disabled_since_is_ended_at_once() {
 }
 
 #[test]
+fn who_talks_all_the_time_is_refused_all_the_same_when_its_certificate_expires() {
+    let scene = Scene::with(|config, _| config.coap.known_for.0 = Duration::from_millis(200));
+    let valid = days(-1..0).start..days(0..0).end + 5_000;
+    let made = device("pump", KeyKind::Ec, valid, None);
+    let id = scene.house.add_certified("pump", &pem(&made));
+    let mut peer = scene.open(&[&made]).expect("a handshake");
+    assert_eq!(code(&peer.post(TELEMETRY, "{\"t\":1}")), "2.01");
+    until("its time is over", || {
+        code(&peer.post(TELEMETRY, "{\"t\":2}")) == "4.01"
+    });
+    assert_eq!(peer.next(), None, "a goodbye");
+    let told = scene.house.refusals_of(id);
+    assert_eq!(told, [Reason::CertificateExpired]);
+}
+
+#[test]
 fn keys_and_certificates_come_in_by_the_same_door() {
     let scene = Scene::with(|config, _| config.coap.dtls.pre_shared_keys = true);
-    scene.house.add_keyed("dev", "0123456789abcdef");
+    let by_key = scene.house.add_keyed("dev", "0123456789abcdef");
     let context = keyed("dev", "0123456789abcdef");
     let mut peer = Secure::open(&scene.house, &context).expect("a handshake");
     assert_eq!(code(&peer.post(TELEMETRY, "{\"t\":1}")), "2.01");
+    let made = fresh("pump");
+    let by_certificate = scene.house.add_certified("pump", &pem(&made));
+    let mut peer = scene.open(&[&made]).expect("a handshake");
+    assert_eq!(code(&peer.post(TELEMETRY, "{\"t\":1}")), "2.01");
     let mut peer = scene.open(&[]).expect("a handshake");
     assert_eq!(code(&peer.post(&below("telemetry"), "{\"t\":1}")), "2.01");
+    for device in [by_key, by_certificate, scene.house.device] {
+        assert_eq!(scene.house.latest_of(device).len(), 1);
+    }
 }
 
 #[test]

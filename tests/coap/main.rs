@@ -16,6 +16,7 @@ mod etsi_block;
 mod etsi_core;
 mod etsi_obs;
 mod hostile;
+mod limits;
 mod observe;
 mod peer;
 mod resources;

@@ -137,4 +137,9 @@ fn the_core_resource_tells_what_is_here() {
         answer.to_bytes().expect("bytes").len() <= 3 * bytes,
         "an unproven address"
     );
+    for (format, wanted) in [(40, "2.05"), (50, "4.06")] {
+        let mut request = peer.request("0.01", ".well-known/core", b"");
+        request.add_option(CoapOption::Accept, vec![format]);
+        assert_eq!(code(&peer.ask(&request)), wanted, "Accept {format}");
+    }
 }

@@ -3,14 +3,18 @@
 
 use super::wait::wait_for;
 use industryos_iot::app::{App, Listeners};
-use industryos_iot::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials};
+use industryos_iot::auth::directory::{
+    CredentialsOrder, DeviceOrder, NewCredentials, ProfileOrder,
+};
 use industryos_iot::auth::Auth;
 use industryos_iot::config::layer::Layers;
 use industryos_iot::config::Config;
 use industryos_iot::model::attributes::Scope;
 use industryos_iot::model::credentials::{CredentialsKind, Presented};
+use industryos_iot::model::device::ProfileRates;
 use industryos_iot::model::event::EventKind;
 use industryos_iot::model::ids::{DeviceId, RpcId};
+use industryos_iot::model::rates::Rates;
 use industryos_iot::model::reject::Reason;
 use industryos_iot::model::rpc::{RpcAnswer, RpcOrder};
 use industryos_iot::model::session::Transport;
@@ -128,12 +132,31 @@ impl House {
 
     /// Gives a device another key, and ends its sessions as the REST does.
     pub fn rekey(&self, device: DeviceId, identity: &str, key: &str, overlap: Duration) {
+        let key = Some(shared_key(identity, key));
+        let kind = CredentialsKind::PreSharedKey;
+        self.save_credentials(device, kind, None, key, overlap);
+    }
+
+    /// Gives the device of [`TOKEN`] another token, and ends its sessions as the REST does.
+    pub fn rotate(&self, token: &str, overlap: Duration) {
+        let (kind, token) = (CredentialsKind::AccessToken, Some(token.to_owned()));
+        self.save_credentials(self.device, kind, token, None, overlap);
+    }
+
+    fn save_credentials(
+        &self,
+        device: DeviceId,
+        kind: CredentialsKind,
+        credentials_id: Option<String>,
+        credentials_value: Option<String>,
+        overlap: Duration,
+    ) {
         let order = CredentialsOrder {
             id: None,
             device,
-            kind: Some(CredentialsKind::PreSharedKey),
-            credentials_id: None,
-            credentials_value: Some(shared_key(identity, key)),
+            kind: Some(kind),
+            credentials_id,
+            credentials_value,
             version: None,
             overlap: Some(overlap),
         };
@@ -141,6 +164,25 @@ impl House {
         let saved = self.wait(async move { auth.directory().update_credentials(order).await });
         let reason = saved.expect("saved").end_sessions.expect("a change");
         self.command_to(device, Command::EndSessions(reason));
+    }
+
+    /// What the default profile says of its devices' messages, written `"100:1s"`.
+    pub fn profile_allows(&self, messages: &str) {
+        let order = ProfileOrder {
+            name: "default".into(),
+            rates: ProfileRates {
+                messages: Some(Rates::parse(messages).expect("a rate")),
+                points: None,
+            },
+            ..ProfileOrder::default()
+        };
+        let auth = self.auth.clone();
+        let saved = self.wait(async move {
+            let directory = auth.directory();
+            let all = directory.profiles().await.expect("profiles");
+            directory.save_profile(Some(all[0].id), order).await
+        });
+        saved.expect("saved");
     }
 
     /// Disables or enables any device.

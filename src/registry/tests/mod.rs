@@ -85,6 +85,10 @@ impl Identify for Doorman {
         panic!("tests present tokens");
     }
 
+    fn version(&self) -> Option<u64> {
+        None
+    }
+
     async fn confirm(&self, identified: &Identified) -> Result<(), NotIdentified> {
         match *self.turns_away.lock() {
             None => Ok(()),

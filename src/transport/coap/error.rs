@@ -41,12 +41,19 @@ pub(super) fn with_code(code: Code, rejection: &Rejection) -> Answer {
         return Answer::empty(code);
     }
     let mut answer = Answer::diagnostic(code, &rejection.detail);
-    answer.max_age = match code {
-        Code::TOO_MANY_REQUESTS => Some(1),
-        Code::UNAVAILABLE => Some(5),
-        _ => None,
-    };
+    answer.max_age = max_age(code, rejection);
     answer
+}
+
+/// Seconds after which trying again may help (RFC 7252 section 5.9.3.4, RFC 8516).
+fn max_age(code: Code, rejection: &Rejection) -> Option<u32> {
+    let usual = match code {
+        Code::TOO_MANY_REQUESTS => 1,
+        Code::UNAVAILABLE => 5,
+        _ => return None,
+    };
+    let known = rejection.retry_seconds().map(u32::try_from);
+    Some(known.map_or(usual, |known| known.unwrap_or(u32::MAX)))
 }
 
 #[cfg(test)]
@@ -64,6 +71,14 @@ mod tests {
             let answer = refusal(&Rejection::new(reason, "why"));
             assert_eq!((answer.code, answer.max_age), (code, seconds), "{reason:?}");
             assert_eq!(&answer.payload[..], b"why");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_knows_its_time_says_it_in_whole_seconds() {
+        for (millis, seconds) in [(1, 1), (1_000, 1), (1_001, 2), (3_600_000, 3_600)] {
+            let limited = Rejection::new(Reason::RateLimited, "x").retry_after(millis);
+            assert_eq!(refusal(&limited).max_age, Some(seconds));
         }
     }
 

@@ -12,8 +12,8 @@ use crate::registry::{ConnectRequest, Connected};
 use crate::transport::coap::codec::Code;
 use crate::transport::coap::error;
 use crate::transport::coap::mapping::{
-    attributes_asked, cbor_from_json, cbor_to_json, links, route, Format, FormatError, Resource,
-    Route, Speaker,
+    accepts_links, attributes_asked, cbor_from_json, cbor_to_json, links, route, Format,
+    FormatError, Resource, Route, Speaker,
 };
 use crate::transport::coap::session::{Answer, Request};
 use bytes::Bytes;
@@ -31,8 +31,6 @@ pub(super) struct Job {
 /// A request's uplink, or the code and reason for which there is none.
 type Understood = Result<Uplink, (Code, Rejection)>;
 
-const LINK_FORMAT: u16 = 40;
-
 impl Worker {
     pub(super) fn serve(&mut self, request: Request) {
         let options = request.options();
@@ -41,11 +39,14 @@ impl Worker {
             Ok(Route::Device(speaker, resource)) => Format::of_answer(&options)
                 .map(|format| (speaker, resource, format))
                 .map_err(|no| (no.code, no.rejection)),
-            Ok(Route::Core) => {
-                let text = links(association != 0);
-                let answer = Answer::content(Code::CONTENT, LINK_FORMAT, text);
-                return self.answer(&request, answer);
-            }
+            Ok(Route::Core) => match accepts_links(&options) {
+                Ok(()) => {
+                    let text = links(association != 0);
+                    let answer = Answer::content(Code::CONTENT, Format::LINKS, text);
+                    return self.answer(&request, answer);
+                }
+                Err(no) => Err((no.code, no.rejection)),
+            },
             Err(none) => Err((none.code(), none.rejection())),
         };
         match routed {
@@ -85,9 +86,11 @@ impl Worker {
 
     pub(super) fn let_in(&mut self, speaker: Speaker, job: Job) {
         let now = self.now();
-        let id = match self.guests.find(&speaker, now) {
+        let oldest = now.saturating_sub(self.room.config.known_for.0);
+        let version = self.room.registry.directory_version();
+        let id = match self.guests.find(&speaker, oldest, version) {
             Some(id) => id,
-            None => self.look_up(speaker, &job),
+            None => self.look_up(speaker, &job, version),
         };
         let Some(guest) = self.guests.get(id) else {
             return;
@@ -102,9 +105,9 @@ impl Worker {
         }
     }
 
-    fn look_up(&mut self, speaker: Speaker, job: &Job) -> GuestId {
+    fn look_up(&mut self, speaker: Speaker, job: &Job, version: Option<u64>) -> GuestId {
         let now = self.now();
-        let id = self.guests.add(speaker.clone(), now);
+        let id = self.guests.add(speaker.clone(), now, version);
         let request = self.connect_request(&speaker, job);
         let registry = self.room.registry.clone();
         self.tasks.push(tasks::connect(registry, id, request));
@@ -130,6 +133,9 @@ impl Worker {
                 };
                 let standing = Standing::In(connected.handle, profile);
                 let before = std::mem::replace(&mut guest.standing, standing);
+                if connected.brief {
+                    self.guests.leave(id);
+                }
                 if let Standing::Asked(jobs) = before {
                     for job in jobs {
                         self.deal_with(id, job, profile);

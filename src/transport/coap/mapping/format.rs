@@ -10,6 +10,7 @@ pub enum Format {
 }
 
 const TEXT: u32 = 0;
+const LINKS: u32 = 40;
 const OCTETS: u32 = 42;
 const JSON: u32 = 50;
 const CBOR: u32 = 60;
@@ -21,7 +22,21 @@ pub struct FormatError {
     pub rejection: Rejection,
 }
 
+/// Whether a list of links will do as the answer.
+///
+/// # Errors
+/// 4.06 when something else is asked for.
+pub fn accepts_links(options: &Options<'_>) -> Result<(), FormatError> {
+    match options.uint(number::ACCEPT, 2) {
+        Ok(None | Some(LINKS)) => Ok(()),
+        _ => Err(error(Code::NOT_ACCEPTABLE, "this is a list of links (40)")),
+    }
+}
+
 impl Format {
+    /// Of `/.well-known/core` (RFC 6690).
+    pub const LINKS: u16 = LINKS as u16;
+
     pub fn number(self) -> u16 {
         match self {
             Format::Json => JSON as u16,
