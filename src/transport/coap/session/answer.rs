@@ -37,6 +37,7 @@ impl Endpoint {
             self.remember(&exchange, &bytes);
             self.send(slot, bytes, fx);
         }
+        self.release(slot, now, fx);
         self.rest(slot);
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Download {
     key: u64,
     answer: Answer,
     pub touched: Duration,
+    /// Its last block has been asked for.
+    done: bool,
 }
 
 impl Download {
@@ -65,6 +67,8 @@ impl Endpoint {
         match known {
             Some(download) => {
                 download.touched = now;
+                let exponent = block.exponent.min(self.settings.block_exponent);
+                download.done |= block.offset() + (16 << exponent) >= download.bytes();
                 Some(download.answer.clone())
             }
             None if message.code == Code::GET => None,
@@ -73,6 +77,17 @@ impl Endpoint {
                 "the rest of this answer is no longer known",
             )),
         }
+    }
+
+    /// Whether the client has yet to ask for the rest of such a body.
+    pub(super) fn is_fetched(&self, slot: Slot, key: u64) -> bool {
+        let state = self.peers.at(slot);
+        state.is_some_and(|state| {
+            state
+                .downloads
+                .iter()
+                .any(|one| one.key == key && !one.done)
+        })
     }
 
     /// Keeps an answer whose first block goes out, as far as there is room.
@@ -95,6 +110,7 @@ impl Endpoint {
             key,
             answer: answer.clone(),
             touched: now,
+            done: false,
         });
         self.arm(slot, until);
     }

@@ -13,6 +13,7 @@ mod download;
 mod effects;
 mod exchange;
 mod gone;
+mod held;
 mod notify;
 mod outgoing;
 mod peers;
@@ -30,6 +31,7 @@ pub use peers::Peer;
 pub use settings::Settings;
 
 use self::exchange::Exchanges;
+use self::held::Held;
 use self::notify::Observations;
 use self::outgoing::Outgoings;
 use self::peers::Peers;
@@ -48,6 +50,7 @@ pub struct Endpoint {
     recent: Recent,
     outgoing: Outgoings,
     observations: Observations,
+    held: Held,
     timers: Timers,
     /// Bytes of bodies under way, both directions.
     bodies: usize,
@@ -62,6 +65,7 @@ pub struct Load {
     pub remembered: usize,
     pub unacknowledged: usize,
     pub observations: usize,
+    pub held: usize,
     pub body_bytes: usize,
 }
 
@@ -77,6 +81,7 @@ impl Endpoint {
             exchanges: Exchanges::default(),
             outgoing: Outgoings::default(),
             observations: Observations::default(),
+            held: Held::default(),
             timers: Timers::default(),
             bodies: 0,
         }
@@ -97,6 +102,7 @@ impl Endpoint {
             remembered: self.recent.len(),
             unacknowledged: self.outgoing.len(),
             observations: self.observations.len(),
+            held: self.held.len(),
             body_bytes: self.bodies,
         }
     }

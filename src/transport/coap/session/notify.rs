@@ -127,6 +127,22 @@ impl Endpoint {
     /// Tells an observer of a change. What becomes of it is told by [`Effects::notes`], or its
     /// observation ends. One that has ended is left alone.
     pub fn notify(&mut self, id: ObservationId, notice: &Notice, now: Duration, fx: &mut Effects) {
+        let observation = self.observations.get(id);
+        let of = observation.map(|observation| (observation.slot, observation.key));
+        if let Some((slot, key)) = of {
+            if !self.hold(slot, key, id, notice, fx) {
+                self.tell(id, notice, now, fx);
+            }
+        }
+    }
+
+    pub(super) fn tell(
+        &mut self,
+        id: ObservationId,
+        notice: &Notice,
+        now: Duration,
+        fx: &mut Effects,
+    ) {
         let check = self.settings.observe_check;
         let Some(observation) = self.observations.get(id) else {
             return;
@@ -270,6 +286,7 @@ impl Endpoint {
             state.observations.retain(|at| *at != id.at);
             state.line.forget(id);
         }
+        self.held.forget(slot, id);
         true
     }
 }

@@ -83,6 +83,7 @@ impl Endpoint {
             state.heard = now;
             self.ping(slot, now, fx);
         }
+        self.release(slot, now, fx);
         self.arm_again(slot);
     }
 

@@ -5,6 +5,7 @@ mod blocks;
 mod bounds;
 mod downloads;
 mod exchanges;
+mod held;
 mod moving;
 mod observing;
 mod repetitions;
@@ -192,4 +193,14 @@ pub(super) fn block_of(message: &Message<'_>, number: u16) -> Option<Block> {
 
 pub(super) fn done() -> Answer {
     Answer::empty(Code::CREATED)
+}
+
+/// GET of the observed resource's block `number` of 1,024 bytes.
+pub(super) fn fetch(id: u16, number: u32) -> Vec<u8> {
+    let mut writer = Writer::new(Kind::Con, Code::GET, id, token(b"new"));
+    for segment in ["api", "v1", "TOKEN_OF_TWENTY_BYTE", "attributes"] {
+        writer.option(number::URI_PATH, segment.as_bytes());
+    }
+    writer.uint(number::BLOCK2, number << 4 | 6);
+    writer.finish(&[])
 }

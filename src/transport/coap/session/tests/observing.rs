@@ -245,12 +245,7 @@ fn a_large_notification_is_fetched_in_blocks() {
     assert_eq!(note.payload.len(), 1024);
     assert!(block_of(&note, number::BLOCK2).unwrap().more);
     table.send(trusted(1), &Writer::empty(Kind::Ack, note.id));
-    let mut writer = Writer::new(Kind::Con, Code::GET, 2, token(b"new"));
-    for segment in ["api", "v1", "TOKEN_OF_TWENTY_BYTE", "attributes"] {
-        writer.option(number::URI_PATH, segment.as_bytes());
-    }
-    writer.uint(number::BLOCK2, 0x16);
-    table.send(trusted(1), &writer.finish(&[]));
+    table.send(trusted(1), &fetch(2, 1));
     let bytes = table.one();
     let rest = read(&bytes);
     assert_eq!(rest.payload.len(), 476);
