@@ -401,7 +401,7 @@ fn a_file_without_head_or_end_is_a_fault() {
 /// Where they are compared byte by byte, the time that it takes tells how much of a guess is right.
 #[test]
 fn secrets_are_compared_in_one_place_and_in_constant_time() {
-    let secret = r"(password|secret|signature|guess|presented)\w*";
+    let secret = r"\w*(password|secret|signature|guess|presented)\w*";
     let what = format!(r"\b{secret}(\.\w+\(\)|\[\.\.\])* [!=]= |[!=]= [&*]*(\w+\.)*{secret}\b");
     let compared = regex::Regex::new(&what).expect("a pattern");
     let mut found = Vec::new();
@@ -433,6 +433,7 @@ fn secrets_are_compared_in_one_place_and_in_constant_time() {
         "a.secret != b",
         "x == *self.password",
         "guess.as_bytes() == y",
+        "stored_password == given",
     ] {
         assert!(compared.is_match(line), "{line}");
     }
