@@ -90,7 +90,50 @@ pub enum Reason {
     AddressNotAllowed,
 }
 
+/// What kind of refusal a reason is, for protocols whose codes tell no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Blame {
+    /// Who speaks is nobody here, or may not.
+    Speaker,
+    /// What was said cannot be understood.
+    Words,
+    Size,
+    /// What was named does not exist.
+    Name,
+    /// Too much at once: later it may do.
+    Haste,
+    Delay,
+    /// Not the speaker's fault, or of this connection only: the same may succeed later.
+    Platform,
+}
+
 impl Reason {
+    pub fn blames(self) -> Blame {
+        use Reason::*;
+        match self {
+            CredentialsMissing
+            | CredentialsUnknown
+            | ClientIdUnknown
+            | PasswordWrong
+            | CertificateUnknown
+            | CertificateExpired
+            | CertificateNotYetValid
+            | CertificateRevoked
+            | DeviceDisabled
+            | TransportNotAllowed
+            | DeviceDeleted
+            | CredentialsChanged => Blame::Speaker,
+            ProtocolViolation | BadJson | BadShape | TooDeep | BadKey | BadValue | BadTimestamp
+            | BadRequestId | NullValue => Blame::Words,
+            TooLarge => Blame::Size,
+            UnknownTopic | UnknownFilter | NotAGateway | UnknownRpc => Blame::Name,
+            QueueFull | RateLimited => Blame::Haste,
+            TooSlow | KeepaliveExpired | Expired => Blame::Delay,
+            HandshakeFailed | TooManyConnections | TakenOver | StaleEpoch | StoreFull
+            | StoreFailed | ShuttingDown | Internal | AddressNotAllowed => Blame::Platform,
+        }
+    }
+
     /// Stable, lower-case with underscores.
     pub fn label(self) -> &'static str {
         use Reason::*;

@@ -9,7 +9,7 @@ use industryos_iot::model::reject::Reason;
 use industryos_iot::model::session::Transport;
 use industryos_iot::model::units::Period;
 use industryos_iot::model::value::Value;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 const KEY: &str = "0123456789abcdef";
@@ -46,6 +46,32 @@ fn a_device_with_a_pre_shared_key_needs_no_token() {
     assert_eq!(stored, [(String::from("t"), Value::Double(21.5))]);
     let links = peer.packets.request("0.01", ".well-known/core", b"");
     assert!(text(&peer.ask(&links)).contains("</api/v1/telemetry>"));
+}
+
+#[test]
+fn one_socket_shakes_hands_over_ipv4_and_ipv6_and_sends_from_where_it_was_spoken_to() {
+    let house = with_keys(|config| config.coap.dtls.bind = "0.0.0.0:0".into());
+    let device = house.add_keyed("dev", KEY);
+    let context = keyed("dev", KEY);
+    let mut live: Vec<Secure> = ["127.0.0.1", "127.0.0.2", "::1"]
+        .map(|host| {
+            let ip: IpAddr = host.parse().expect("an address");
+            let wire = Wire::to((ip, secure_door(&house).port()).into());
+            Secure::over(&house, &context, wire, None).expect("a handshake")
+        })
+        .into();
+    for (n, peer) in live.iter_mut().enumerate() {
+        let body = format!("{{\"t\":{n}}}");
+        assert_eq!(code(&peer.post(TELEMETRY, &body)), "2.01", "{n}");
+        let stored = house.latest_of(device);
+        assert_eq!(stored, [(String::from("t"), Value::Long(n as i64))]);
+    }
+    assert_eq!(associations(&house), 3);
+    assert_eq!(code(&live[2].observe(b"six")), "2.05");
+    house.share_with(device, &[("a", 1)]);
+    let change = live[2].next().expect("a notification");
+    assert_eq!(text(&change), "{\"a\":1}");
+    live[2].acknowledge(&change);
 }
 
 #[test]

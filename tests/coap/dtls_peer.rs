@@ -45,7 +45,11 @@ impl std::fmt::Debug for Wire {
 
 impl Wire {
     pub fn to(address: SocketAddr) -> Wire {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let any = match address.is_ipv6() {
+            true => "[::1]:0",
+            false => "127.0.0.1:0",
+        };
+        let socket = UdpSocket::bind(any).expect("a socket");
         socket.connect(address).expect("connect");
         Self::over(socket)
     }

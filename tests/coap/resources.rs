@@ -3,8 +3,8 @@
 use crate::house::House;
 use crate::peer::{below, code, latest, metric, text, uint, Peer};
 use coap_lite::{CoapOption, MessageType};
-use industryos_iot::config::Config;
 use industryos_iot::model::value::Value;
+use std::net::IpAddr;
 
 #[test]
 fn telemetry_is_stored_before_it_is_acknowledged() {
@@ -105,22 +105,13 @@ fn a_request_that_is_not_confirmable_is_served_too() {
 
 #[test]
 fn one_socket_serves_ipv4_and_ipv6() {
-    let mut config: Config = industryos_iot::config::layer::Layers::of_defaults()
-        .decode()
-        .expect("the defaults are valid");
-    config.coap.bind = "0.0.0.0:0".into();
-    let socket = industryos_iot::transport::coap::bind(&config.coap).expect("bound");
-    let port = socket.local_addr().expect("address").port();
-    socket.set_nonblocking(false).expect("blocking");
-    let mut bytes = [0; 8];
-    for host in ["127.0.0.1", "::1"] {
-        let peer = Peer::to((host.parse::<std::net::IpAddr>().expect("ip"), port).into());
-        peer.send_bytes(b"hello");
-        assert_eq!(
-            socket.recv_from(&mut bytes).expect("a datagram").0,
-            5,
-            "{host}"
-        );
+    let house = House::with(|config| config.coap.bind = "0.0.0.0:0".into());
+    for (host, value) in [("127.0.0.1", 1), ("::1", 2)] {
+        let ip: IpAddr = host.parse().expect("an address");
+        let mut peer = Peer::to((ip, house.coap.port()).into());
+        let answer = peer.post("telemetry", &format!("{{\"t\":{value}}}"));
+        assert_eq!(code(&answer), "2.01", "{host}");
+        assert_eq!(latest(&house, "t"), Some(Value::Long(value)));
     }
 }
 

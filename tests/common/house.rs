@@ -23,8 +23,9 @@ use industryos_iot::observability::Metrics;
 use industryos_iot::registry::{CallOutcome, Command, CommandReply, Registry};
 use industryos_iot::store::memory::MemoryStore;
 use industryos_iot::store::{AttributeStore, DeviceStore, TimeseriesStore};
+use industryos_iot::transport::coap;
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{mpsc, Arc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -71,6 +72,8 @@ impl House {
         config.mqtt.workers = 1;
         config.http.workers = 1;
         config.registry.arbiters = 1;
+        config.coap.bind = "127.0.0.1:0".into();
+        config.coap.dtls.bind = "127.0.0.1:0".into();
         change(&mut config);
         let (made, house) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -380,9 +383,9 @@ async fn run(config: Config, store: MemoryStore, made: mpsc::Sender<House>) {
         mqtt: port(),
         http_tls: config.http.tls.is_on().then(port).flatten(),
         mqtt_tls: config.mqtt.tls.is_on().then(port).flatten(),
-        coap: Some(UdpSocket::bind("127.0.0.1:0").expect("a port")),
+        coap: Some(coap::bind(&config.coap).expect("a port")),
         coap_dtls: (config.coap.dtls.is_on())
-            .then(|| UdpSocket::bind("127.0.0.1:0").expect("a port")),
+            .then(|| coap::bind_secure(&config.coap).expect("a port")),
     };
     let app = App::start_on(Arc::new(store.clone()), metrics.clone(), config, listeners)
         .await

@@ -1,7 +1,7 @@
 //! Roles, API keys, the list of operators, a password that was lost.
 
 use super::*;
-use crate::auth::operators::SavedOperator;
+use crate::auth::operators::{NewKey, SavedOperator};
 use crate::auth::reset::{reset_password, ResetError};
 use crate::model::audit::Via;
 use crate::model::ids::OperatorId;
@@ -38,6 +38,11 @@ fn key_order(role: Role) -> KeyOrder {
         read_only: false,
         expires: None,
     }
+}
+
+async fn made_key(house: &House, speaker: &Speaker, order: KeyOrder) -> NewKey {
+    let made = house.auth.operators().create_key(speaker, order).await;
+    made.ok().expect("a key")
 }
 
 fn administrator(house: &House) -> OperatorId {
@@ -182,12 +187,8 @@ async fn a_key_speaks_for_its_owner_with_at_most_its_own_role_and_outlives_a_res
         read_only: true,
         ..key_order(Role::Operator)
     };
-    let viewer = operators
-        .create_key(&bert, key_order(Role::Viewer))
-        .await
-        .ok()
-        .unwrap();
-    let reader = operators.create_key(&bert, read_only).await.ok().unwrap();
+    let viewer = made_key(&house, &bert, key_order(Role::Viewer)).await;
+    let reader = made_key(&house, &bert, read_only).await;
     let above = operators
         .create_key(&bert, key_order(Role::Administrator))
         .await;
@@ -230,17 +231,9 @@ async fn a_key_ends_at_its_time_when_revoked_and_with_its_owner() {
         expires: Some(START + 1_000),
         ..key_order(Role::Operator)
     };
-    let short = operators.create_key(&speaker, short).await.ok().unwrap();
-    let second = operators
-        .create_key(&speaker, key_order(Role::Viewer))
-        .await
-        .ok()
-        .unwrap();
-    let third = operators
-        .create_key(&speaker, key_order(Role::Operator))
-        .await
-        .ok()
-        .unwrap();
+    let short = made_key(&house, &speaker, short).await;
+    let second = made_key(&house, &speaker, key_order(Role::Viewer)).await;
+    let third = made_key(&house, &speaker, key_order(Role::Operator)).await;
     let more = operators
         .create_key(&speaker, key_order(Role::Viewer))
         .await;
@@ -291,16 +284,9 @@ async fn a_key_ends_at_its_time_when_revoked_and_with_its_owner() {
 async fn a_lost_password_is_reset_with_the_end_of_all_tokens_and_keys() {
     let house = house().await;
     let operators = house.auth.operators();
-    let pair = operators
-        .login("admin@localhost", PASSWORD, peer())
-        .await
-        .unwrap();
+    let pair = house.administrator().await;
     let speaker = operators.verify(&pair.token).unwrap();
-    let key = operators
-        .create_key(&speaker, key_order(Role::Viewer))
-        .await
-        .ok()
-        .unwrap();
+    let key = made_key(&house, &speaker, key_order(Role::Viewer)).await;
     let shared: SharedStore = Arc::new(house.store.clone());
     let clock: Clock = Arc::new(|| START);
     let reset = reset_password(&shared, None, clock.clone())

@@ -24,15 +24,19 @@ async fn all_before_any_commit<T>(house: &House, work: Vec<impl Future<Output = 
     tokio::join!(join_all(work), release).0
 }
 
+/// How many were refused for this.
+fn refused<T>(results: &[Result<T, DirectoryError>], error: &DirectoryError) -> usize {
+    let refused = results.iter().filter_map(|result| result.as_ref().err());
+    refused.filter(|one| *one == error).count()
+}
+
 #[tokio::test]
 async fn of_many_creates_with_one_name_exactly_one_wins() {
     let house = house().await;
     let directory = house.auth.directory();
     let create = |_| directory.create_device(named("same"), NewCredentials::Generated);
     let results = all_before_any_commit(&house, (0..16).map(create).collect()).await;
-    let lost = results.iter().filter_map(|result| result.as_ref().err());
-    let taken = |error: &&DirectoryError| **error == DirectoryError::NameTaken;
-    assert_eq!(lost.filter(taken).count(), 15);
+    assert_eq!(refused(&results, &DirectoryError::NameTaken), 15);
 }
 
 #[tokio::test]
@@ -42,9 +46,7 @@ async fn of_many_creates_with_one_token_exactly_one_wins() {
     let token = || NewCredentials::AccessToken("SAME".into());
     let create = |number: u32| directory.create_device(named(&number.to_string()), token());
     let results = all_before_any_commit(&house, (0..16).map(create).collect()).await;
-    let lost = results.iter().filter_map(|result| result.as_ref().err());
-    let taken = |error: &&DirectoryError| **error == DirectoryError::CredentialsTaken;
-    assert_eq!(lost.filter(taken).count(), 15);
+    assert_eq!(refused(&results, &DirectoryError::CredentialsTaken), 15);
 }
 
 #[tokio::test]
@@ -132,10 +134,7 @@ async fn a_deletion_holds_updates_back() {
 async fn one_refresh_token_sent_twice_at_once_gives_one_pair_and_ends_the_session() {
     let house = house().await;
     let operators = house.auth.operators();
-    let pair = operators
-        .login("admin@localhost", PASSWORD, peer())
-        .await
-        .unwrap();
+    let pair = house.administrator().await;
     let refresh = |_| operators.refresh(&pair.refresh_token);
     let results = all_before_any_commit(&house, (0..2).map(refresh).collect()).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -162,10 +161,7 @@ async fn many_wrong_logins_at_once_are_no_way_around_the_throttle() {
 async fn of_two_password_changes_at_once_one_wins() {
     let house = house().await;
     let operators = house.auth.operators();
-    let pair = operators
-        .login("admin@localhost", PASSWORD, peer())
-        .await
-        .unwrap();
+    let pair = house.administrator().await;
     let speaker = operators.verify(&pair.token).unwrap();
     let (one, two) = tokio::join!(
         operators.change_password(&speaker, PASSWORD, "password one", peer()),
@@ -265,9 +261,6 @@ async fn what_a_device_that_is_being_made_holds_is_taken_and_free_again_when_it_
         .update_device(other.id, named("held"))
         .await
         .unwrap();
-    directory
-        .update_credentials(token_order(other.id, "held"))
-        .await
-        .unwrap();
+    house.save(token_order(other.id, "held")).await;
     directory.delete_profile(profile.id).await.unwrap();
 }

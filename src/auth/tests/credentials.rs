@@ -4,28 +4,16 @@ use super::*;
 use crate::auth::directory::ErrorKind;
 use crate::model::ids::CredentialsId;
 
-fn value_order(device: DeviceId, kind: CredentialsKind, value: &str) -> CredentialsOrder {
-    CredentialsOrder {
-        kind: Some(kind),
-        credentials_id: None,
-        credentials_value: Some(value.into()),
-        ..token_order(device, "")
-    }
-}
-
 #[tokio::test]
 async fn a_rotated_token_opens_at_once_and_the_old_one_no_more() {
     let house = house().await;
     let device = house.device("pump", "OLD").await;
     let directory = house.auth.directory();
     let before = directory.credentials(device.id).await.unwrap();
-    let saved = directory
-        .update_credentials(token_order(device.id, "NEW"))
-        .await
-        .unwrap();
+    let saved = house.save(token_order(device.id, "NEW")).await;
     assert_eq!(saved.end_sessions, Some(Reason::CredentialsChanged));
     assert_eq!((saved.record.id, saved.record.version), (before.id, 2));
-    assert!(house.auth.identify(&http("NEW")).await.is_ok());
+    assert_eq!(house.reason(&http("NEW")).await, None);
     assert_eq!(
         house.reason(&http("OLD")).await,
         Some(Reason::CredentialsUnknown)
@@ -37,12 +25,8 @@ async fn a_rotated_token_opens_at_once_and_the_old_one_no_more() {
 async fn saving_the_same_value_again_is_no_change() {
     let house = house().await;
     let device = house.device("pump", "T").await;
-    let directory = house.auth.directory();
     let before = house.store.commits();
-    let saved = directory
-        .update_credentials(token_order(device.id, "T"))
-        .await
-        .unwrap();
+    let saved = house.save(token_order(device.id, "T")).await;
     assert_eq!((saved.end_sessions, saved.record.version), (None, 1));
     assert_eq!(house.store.commits(), before);
 }
@@ -54,13 +38,8 @@ async fn another_spelling_of_the_same_basic_credentials_is_no_change() {
         .basic_device("pump", r#"{"clientId":"c","userName":"u","password":"p"}"#)
         .await;
     let same = r#"{ "password":"p", "userName":"u", "clientId":"c" }"#;
-    let order = value_order(device.id, CredentialsKind::MqttBasic, same);
-    let saved = house
-        .auth
-        .directory()
-        .update_credentials(order)
-        .await
-        .unwrap();
+    let order = basic_order(device.id, same);
+    let saved = house.save(order).await;
     assert_eq!(saved.end_sessions, None);
 }
 
@@ -71,19 +50,10 @@ async fn a_changed_password_ends_sessions_although_the_look_up_stays() {
         .basic_device("pump", r#"{"userName":"u","password":"p"}"#)
         .await;
     let other = r#"{"userName":"u","password":"q"}"#;
-    let order = value_order(device.id, CredentialsKind::MqttBasic, other);
-    let saved = house
-        .auth
-        .directory()
-        .update_credentials(order)
-        .await
-        .unwrap();
+    let order = basic_order(device.id, other);
+    let saved = house.save(order).await;
     assert_eq!(saved.end_sessions, Some(Reason::CredentialsChanged));
-    assert!(house
-        .auth
-        .identify(&mqtt("c", Some("u"), Some("q")))
-        .await
-        .is_ok());
+    assert_eq!(house.reason(&mqtt("c", Some("u"), Some("q"))).await, None);
     let old = house.reason(&mqtt("c", Some("u"), Some("p"))).await;
     assert_eq!(old, Some(Reason::PasswordWrong));
 }
@@ -92,27 +62,23 @@ async fn a_changed_password_ends_sessions_although_the_look_up_stays() {
 async fn the_type_can_be_switched_and_switched_back() {
     let house = house().await;
     let device = house.device("pump", "T").await;
-    let directory = house.auth.directory();
-    let basic = value_order(device.id, CredentialsKind::MqttBasic, r#"{"clientId":"c"}"#);
-    directory.update_credentials(basic).await.unwrap();
+    let basic = basic_order(device.id, r#"{"clientId":"c"}"#);
+    house.save(basic).await;
     assert_eq!(
         house.reason(&http("T")).await,
         Some(Reason::CredentialsUnknown)
     );
-    assert!(house.auth.identify(&mqtt("c", None, None)).await.is_ok());
+    assert_eq!(house.reason(&mqtt("c", None, None)).await, None);
     let text = any_certificate();
     let x509 = value_order(device.id, CredentialsKind::X509Certificate, &text);
-    let saved = directory.update_credentials(x509).await.unwrap();
+    let saved = house.save(x509).await;
     assert_eq!(saved.record.value.as_deref(), Some(&*text));
     assert_eq!(
         house.reason(&mqtt("c", None, None)).await,
         Some(Reason::ClientIdUnknown)
     );
-    directory
-        .update_credentials(token_order(device.id, "T"))
-        .await
-        .unwrap();
-    assert!(house.auth.identify(&http("T")).await.is_ok());
+    house.save(token_order(device.id, "T")).await;
+    assert_eq!(house.reason(&http("T")).await, None);
 }
 
 #[tokio::test]
@@ -120,10 +86,9 @@ async fn credentials_of_another_device_are_refused_also_over_types() {
     let house = house().await;
     house.device("one", "T1").await;
     let two = house.device("two", "T2").await;
-    let directory = house.auth.directory();
-    let basic = value_order(two.id, CredentialsKind::MqttBasic, r#"{"userName":"T1"}"#);
+    let basic = basic_order(two.id, r#"{"userName":"T1"}"#);
     for order in [token_order(two.id, "T1"), basic] {
-        let error = directory.update_credentials(order).await.err().unwrap();
+        let error = house.refused(order).await.unwrap();
         assert_eq!(
             error.to_string(),
             "Specified credentials are already registered!"
@@ -140,7 +105,7 @@ async fn record_device_version_and_type_must_fit() {
     let two = house.device("two", "T2").await;
     let directory = house.auth.directory();
     let foreign = directory.credentials(one.id).await.unwrap().id;
-    let refused = async |order| directory.update_credentials(order).await.err();
+    let refused = async |order| house.refused(order).await;
     for id in [foreign, CredentialsId::new()] {
         let order = CredentialsOrder {
             id: Some(id),

@@ -21,7 +21,7 @@ async fn an_access_token_opens_whatever_password_and_client_id() {
         mqtt("c", Some("TOKEN"), Some("anything")),
     ];
     for presented in all {
-        let found = house.auth.identify(&presented).await.unwrap();
+        let found = house.who(&presented).await;
         assert_eq!(found.device.id, device.id);
         assert_eq!(found.profile.name, "default");
     }
@@ -77,10 +77,7 @@ async fn a_user_name_without_stored_password_admits_any_password() {
     for password in [None, Some(""), Some("x")] {
         for client_id in ["", "any"] {
             let presented = mqtt(client_id, Some("u7"), password);
-            assert_eq!(
-                house.auth.identify(&presented).await.unwrap().device.id,
-                device.id
-            );
+            assert_eq!(house.who(&presented).await.device.id, device.id);
         }
     }
 }
@@ -89,11 +86,10 @@ async fn a_user_name_without_stored_password_admits_any_password() {
 async fn a_stored_password_must_be_equal_and_a_wrong_one_names_the_device() {
     let house = house().await;
     let device = house.basic_device("pump", USER_PASSWORD).await;
-    assert!(house
-        .auth
-        .identify(&mqtt("any", Some("u7"), Some("p7")))
-        .await
-        .is_ok());
+    assert_eq!(
+        house.reason(&mqtt("any", Some("u7"), Some("p7"))).await,
+        None
+    );
     for password in [None, Some(""), Some("P7"), Some("p77")] {
         let refused = house
             .auth
@@ -110,11 +106,10 @@ async fn a_stored_password_must_be_equal_and_a_wrong_one_names_the_device() {
 async fn client_id_and_user_name_together_must_both_match() {
     let house = house().await;
     house.basic_device("pump", BOTH).await;
-    assert!(house
-        .auth
-        .identify(&mqtt("c7", Some("u7"), Some("p7")))
-        .await
-        .is_ok());
+    assert_eq!(
+        house.reason(&mqtt("c7", Some("u7"), Some("p7"))).await,
+        None
+    );
     let wrong = house.reason(&mqtt("c7", Some("u7"), Some("no"))).await;
     assert_eq!(wrong, Some(Reason::PasswordWrong));
     let other = house.reason(&mqtt("c8", Some("u7"), Some("p7"))).await;
@@ -130,11 +125,7 @@ async fn a_wrong_password_of_the_pair_is_not_saved_by_a_token_of_the_same_name()
     house.device("token", "u7").await;
     let wrong = house.reason(&mqtt("c7", Some("u7"), Some("no"))).await;
     assert_eq!(wrong, Some(Reason::PasswordWrong));
-    assert!(house
-        .auth
-        .identify(&mqtt("other", Some("u7"), None))
-        .await
-        .is_ok());
+    assert_eq!(house.reason(&mqtt("other", Some("u7"), None)).await, None);
 }
 
 #[tokio::test]
@@ -142,10 +133,7 @@ async fn a_client_id_alone_opens_where_it_is_stored_alone() {
     let house = house().await;
     let device = house.basic_device("pump", CLIENT).await;
     for presented in [mqtt("c7", None, None), mqtt("c7", Some(""), Some("x"))] {
-        assert_eq!(
-            house.auth.identify(&presented).await.unwrap().device.id,
-            device.id
-        );
+        assert_eq!(house.who(&presented).await.device.id, device.id);
     }
 }
 
@@ -155,16 +143,8 @@ async fn a_stored_hash_presented_as_user_name_or_token_opens_nothing() {
     house.basic_device("client", CLIENT).await;
     house.basic_device("pair", BOTH).await;
     let text = any_certificate();
-    let certificate = NewCredentials::Given {
-        kind: Some(CredentialsKind::X509Certificate),
-        credentials_id: None,
-        credentials_value: Some(text.clone()),
-    };
-    let directory = house.auth.directory();
-    directory
-        .create_device(named("x509"), certificate)
-        .await
-        .unwrap();
+    let certificate = given(CredentialsKind::X509Certificate, &text);
+    house.made(named("x509"), certificate).await;
     let hashes = [
         material::mqtt_lookup("c7", ""),
         material::mqtt_lookup("c7", "u7"),
@@ -206,7 +186,7 @@ async fn a_disabled_device_is_refused_by_name_and_comes_back_when_enabled() {
         assert_eq!(refused.device, Some(device.id));
     }
     directory.set_disabled(device.id, false).await.unwrap();
-    assert!(house.auth.identify(&http("TOKEN")).await.is_ok());
+    assert_eq!(house.reason(&http("TOKEN")).await, None);
 }
 
 #[tokio::test]
@@ -230,7 +210,6 @@ async fn a_store_that_cannot_read_refuses_with_its_own_reason() {
 async fn a_token_that_is_known_is_asked_for_again_after_every_change_of_the_directory() {
     let house = house().await;
     let device = house.device("pump", "TOKEN").await;
-    let directory = house.auth.directory();
     let known = |options: ProfileOptions| {
         let auth = house.auth.clone();
         async move {
@@ -262,10 +241,7 @@ async fn a_token_that_is_known_is_asked_for_again_after_every_change_of_the_dire
         .await
         .unwrap();
     known(options).await;
-    directory
-        .update_credentials(token_order(device.id, "NEW"))
-        .await
-        .unwrap();
+    house.save(token_order(device.id, "NEW")).await;
     assert_eq!(
         house.reason(&http("TOKEN")).await,
         Some(Reason::CredentialsUnknown)
@@ -290,7 +266,7 @@ async fn what_changed_between_identify_and_the_session_is_seen_by_confirm() {
     let house = house().await;
     let device = house.device("pump", "TOKEN").await;
     let directory = house.auth.directory();
-    let identified = house.auth.identify(&http("TOKEN")).await.unwrap();
+    let identified = house.who(&http("TOKEN")).await;
     let now = async || {
         let refused = house.auth.confirm(&identified).await.err();
         refused.map(|refused| refused.rejection.reason)
@@ -300,10 +276,7 @@ async fn what_changed_between_identify_and_the_session_is_seen_by_confirm() {
     assert_eq!(now().await, Some(Reason::DeviceDisabled));
     directory.set_disabled(device.id, false).await.unwrap();
     assert_eq!(now().await, None);
-    directory
-        .update_credentials(token_order(device.id, "NEW"))
-        .await
-        .unwrap();
+    house.save(token_order(device.id, "NEW")).await;
     assert_eq!(now().await, Some(Reason::CredentialsChanged));
     let gone = vec![crate::store::Change::DeviceDelete(device.id)];
     let batch = crate::store::Batch::of_device(device.id, gone);
@@ -336,7 +309,7 @@ async fn secrets_do_not_show_in_debug_output() {
         http("TOKEN-SECRET"),
         token_order(device.id, "TOKEN-SECRET"),
         NewCredentials::AccessToken("TOKEN-SECRET".into()),
-        house.auth.identify(&http("TOKEN-SECRET")).await.unwrap(),
+        house.who(&http("TOKEN-SECRET")).await,
     );
     for secret in [
         "TOKEN-SECRET",

@@ -13,9 +13,10 @@ mod rotation;
 mod shared_keys;
 
 use super::*;
-use crate::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials, ProfileChoice};
-use crate::model::credentials::CredentialsKind;
+use crate::auth::directory::{CredentialsOrder, DeviceOrder, NewCredentials, ProfileChoice, Saved};
+use crate::model::credentials::{Credentials, CredentialsKind, Presented};
 use crate::model::rates::Rates;
+use crate::model::reject::Reason;
 use crate::model::units::{ByteSize, Period};
 use crate::model::Millis;
 use crate::store::memory::MemoryStore;
@@ -87,27 +88,41 @@ impl House {
         self.now.fetch_add(ms, Ordering::SeqCst);
     }
 
+    async fn made(&self, order: DeviceOrder, credentials: NewCredentials) -> Device {
+        let made = self.auth.directory().create_device(order, credentials);
+        made.await.unwrap()
+    }
+
     async fn device(&self, name: &str, token: &str) -> Device {
         let credentials = NewCredentials::AccessToken(token.into());
-        let directory = self.auth.directory();
-        directory
-            .create_device(named(name), credentials)
-            .await
-            .unwrap()
+        self.made(named(name), credentials).await
     }
 
     /// A device whose credentials are an MQTT_BASIC of this JSON.
     async fn basic_device(&self, name: &str, json: &str) -> Device {
-        let credentials = NewCredentials::Given {
-            kind: Some(CredentialsKind::MqttBasic),
-            credentials_id: None,
-            credentials_value: Some(json.into()),
-        };
-        let directory = self.auth.directory();
-        directory
-            .create_device(named(name), credentials)
-            .await
-            .unwrap()
+        let credentials = given(CredentialsKind::MqttBasic, json);
+        self.made(named(name), credentials).await
+    }
+
+    async fn save(&self, order: CredentialsOrder) -> Saved<Credentials> {
+        let saved = self.auth.directory().update_credentials(order);
+        saved.await.unwrap()
+    }
+
+    async fn refused(&self, order: CredentialsOrder) -> Option<DirectoryError> {
+        let saved = self.auth.directory().update_credentials(order);
+        saved.await.err()
+    }
+
+    async fn who(&self, presented: &Presented) -> Identified {
+        self.auth.identify(presented).await.unwrap()
+    }
+
+    /// A login of the administrator.
+    async fn administrator(&self) -> TokenPair {
+        let operators = self.auth.operators();
+        let pair = operators.login("admin@localhost", PASSWORD, peer());
+        pair.await.unwrap()
     }
 
     pub async fn reason(&self, presented: &Presented) -> Option<Reason> {
@@ -115,9 +130,6 @@ impl House {
         refused.map(|refused| refused.rejection.reason)
     }
 }
-
-use crate::model::credentials::Presented;
-use crate::model::reject::Reason;
 
 pub(super) fn named(name: &str) -> DeviceOrder {
     DeviceOrder {
@@ -136,6 +148,28 @@ fn any_certificate() -> String {
         valid: 0..START,
     };
     upload::text_of(&make::make(&order, None).unwrap().der().unwrap())
+}
+
+fn given(kind: CredentialsKind, value: &str) -> NewCredentials {
+    NewCredentials::Given {
+        kind: Some(kind),
+        credentials_id: None,
+        credentials_value: Some(value.into()),
+    }
+}
+
+/// New credentials of a kind that is told by its value.
+fn value_order(device: DeviceId, kind: CredentialsKind, value: &str) -> CredentialsOrder {
+    CredentialsOrder {
+        kind: Some(kind),
+        credentials_id: None,
+        credentials_value: Some(value.into()),
+        ..token_order(device, "")
+    }
+}
+
+fn basic_order(device: DeviceId, json: &str) -> CredentialsOrder {
+    value_order(device, CredentialsKind::MqttBasic, json)
 }
 
 fn token_order(device: DeviceId, token: &str) -> CredentialsOrder {

@@ -4,14 +4,6 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-async fn login(house: &House) -> TokenPair {
-    let login = house
-        .auth
-        .operators()
-        .login("admin@localhost", PASSWORD, peer());
-    login.await.unwrap()
-}
-
 /// The middle part of a JWT, read as tools read it: without verifying.
 fn claims(token: &str) -> serde_json::Value {
     jsonwebtoken::dangerous::insecure_decode(token)
@@ -22,7 +14,7 @@ fn claims(token: &str) -> serde_json::Value {
 #[tokio::test]
 async fn a_login_gives_tokens_with_the_claims_that_tools_read() {
     let house = house().await;
-    let pair = login(&house).await;
+    let pair = house.administrator().await;
     let access = claims(&pair.token);
     assert_eq!(access["sub"], "Admin@Localhost");
     assert_eq!(access["scopes"], serde_json::json!(["TENANT_ADMIN"]));
@@ -73,7 +65,7 @@ async fn wrong_password_unknown_user_and_empty_fields_are_one_and_the_same_refus
 #[tokio::test]
 async fn tokens_end_and_the_two_kinds_are_not_mixed_up() {
     let house = house().await;
-    let pair = login(&house).await;
+    let pair = house.administrator().await;
     let operators = house.auth.operators();
     assert_eq!(
         operators.verify(&pair.refresh_token),
@@ -101,8 +93,8 @@ async fn tokens_end_and_the_two_kinds_are_not_mixed_up() {
 #[tokio::test]
 async fn forged_foreign_and_mangled_tokens_are_invalid() {
     let house = house().await;
-    let pair = login(&house).await;
-    let foreign = login(&super::house().await).await;
+    let pair = house.administrator().await;
+    let foreign = super::house().await.administrator().await;
     let operators = house.auth.operators();
     let (head, signature) = pair.token.rsplit_once('.').unwrap();
     let unsigned = "eyJhbGciOiJub25lIn0.eyJleHAiOjk5OTk5OTk5OTl9.";
@@ -133,7 +125,7 @@ async fn forged_foreign_and_mangled_tokens_are_invalid() {
 #[tokio::test]
 async fn a_refresh_rotates_and_goes_on_with_the_session() {
     let house = house().await;
-    let first = login(&house).await;
+    let first = house.administrator().await;
     let operators = house.auth.operators();
     let second = operators.refresh(&first.refresh_token).await.unwrap();
     let session = |token: &str| operators.verify(token).unwrap().session;
@@ -145,8 +137,8 @@ async fn a_refresh_rotates_and_goes_on_with_the_session() {
 #[tokio::test]
 async fn a_refresh_token_used_twice_ends_its_session_and_no_other() {
     let house = house().await;
-    let other = login(&house).await;
-    let first = login(&house).await;
+    let other = house.administrator().await;
+    let first = house.administrator().await;
     let second = house
         .auth
         .operators()
@@ -168,7 +160,7 @@ async fn a_refresh_token_used_twice_ends_its_session_and_no_other() {
 #[tokio::test]
 async fn a_logout_is_durable_and_ends_one_session() {
     let house = house().await;
-    let (mine, other) = (login(&house).await, login(&house).await);
+    let (mine, other) = (house.administrator().await, house.administrator().await);
     let operators = house.auth.operators();
     let speaker = operators.verify(&mine.token).unwrap();
     operators.logout(&speaker).await.unwrap();
@@ -193,7 +185,7 @@ async fn a_logout_is_durable_and_ends_one_session() {
 #[tokio::test]
 async fn a_logout_that_cannot_be_stored_is_an_error() {
     let house = house().await;
-    let pair = login(&house).await;
+    let pair = house.administrator().await;
     let operators = house.auth.operators();
     let speaker = operators.verify(&pair.token).unwrap();
     house.store.fail_commits(Some(StoreError::Full));
@@ -211,7 +203,7 @@ async fn a_logout_that_cannot_be_stored_is_an_error() {
 #[tokio::test]
 async fn a_changed_password_voids_every_older_token_even_of_the_same_millisecond() {
     let house = house().await;
-    let (mine, other) = (login(&house).await, login(&house).await);
+    let (mine, other) = (house.administrator().await, house.administrator().await);
     let operators = house.auth.operators();
     let speaker = operators.verify(&mine.token).unwrap();
     let new = operators.change_password(&speaker, PASSWORD, "the next password", peer());
@@ -239,7 +231,7 @@ async fn a_changed_password_voids_every_older_token_even_of_the_same_millisecond
 #[tokio::test]
 async fn an_unfit_or_unproven_new_password_changes_nothing() {
     let house = house().await;
-    let pair = login(&house).await;
+    let pair = house.administrator().await;
     let operators = house.auth.operators();
     let speaker = operators.verify(&pair.token).unwrap();
     let change = |current, new| operators.change_password(&speaker, current, new, peer());
@@ -255,7 +247,7 @@ async fn an_unfit_or_unproven_new_password_changes_nothing() {
     let wrong = change("wrong", "the next password").await;
     assert_eq!(wrong, Err(OperatorError::CurrentPasswordWrong));
     assert!(operators.verify(&pair.token).is_ok());
-    login(&house).await;
+    house.administrator().await;
 }
 
 #[tokio::test]
@@ -268,7 +260,7 @@ async fn failed_logins_are_throttled_by_address_until_the_window_ends_and_by_nam
         assert_eq!(refused, Err(OperatorError::BadLogin));
     }
     // Strangers have failed in this name three times over: it is let in all the same.
-    login(&house).await;
+    house.administrator().await;
     let office = "10.9.9.9".parse().unwrap();
     for name in ["a", "b", "c"] {
         assert_eq!(
@@ -290,6 +282,6 @@ async fn failed_logins_are_throttled_by_address_until_the_window_ends_and_by_nam
 async fn good_logins_are_never_throttled() {
     let house = house().await;
     for _ in 0..5 {
-        login(&house).await;
+        house.administrator().await;
     }
 }

@@ -35,7 +35,7 @@ async fn a_profile_is_made_changed_and_seen_by_the_next_session() {
         NewCredentials::AccessToken("T".into()),
     );
     assert_eq!(device.await.unwrap().profile, made.id);
-    let identified = house.auth.identify(&http("T")).await.unwrap();
+    let identified = house.who(&http("T")).await;
     assert!(identified.profile.options.ack_malformed);
 }
 

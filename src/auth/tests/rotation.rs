@@ -13,33 +13,19 @@ fn rotate(device: DeviceId, token: &str, overlap: Option<Duration>) -> Credentia
     }
 }
 
-fn basic(device: DeviceId, json: &str) -> CredentialsOrder {
-    CredentialsOrder {
-        kind: Some(CredentialsKind::MqttBasic),
-        credentials_id: None,
-        credentials_value: Some(json.into()),
-        ..token_order(device, "")
-    }
-}
-
 #[tokio::test]
 async fn a_rotated_token_is_accepted_until_the_overlap_ends_and_over_a_restart() {
     let house = house().await;
     let device = house.device("pump", "old").await;
     let order = rotate(device.id, "new", Some(HOUR));
-    let saved = house
-        .auth
-        .directory()
-        .update_credentials(order)
-        .await
-        .unwrap();
+    let saved = house.save(order).await;
     assert_eq!(saved.end_sessions, Some(Reason::CredentialsChanged));
     let house = house.restarted().await;
     let until = START + 3_600_000;
-    let old = house.auth.identify(&http("old")).await.unwrap();
+    let old = house.who(&http("old")).await;
     assert_eq!((old.device.id, old.until), (device.id, Some(until)));
     assert!(house.auth.confirm(&old).await.is_ok());
-    assert_eq!(house.auth.identify(&http("new")).await.unwrap().until, None);
+    assert_eq!(house.who(&http("new")).await.until, None);
     house.pass(HOUR - Duration::from_millis(1));
     assert_eq!(house.reason(&http("old")).await, None);
     assert_eq!(house.reason(&mqtt("c", Some("old"), None)).await, None);
@@ -54,10 +40,9 @@ async fn a_rotated_token_is_accepted_until_the_overlap_ends_and_over_a_restart()
 async fn without_an_overlap_and_with_the_next_rotation_the_old_token_is_refused_at_once() {
     let house = house().await;
     let device = house.device("pump", "first").await;
-    let directory = house.auth.directory();
     for (token, overlap) in [("second", Some(HOUR)), ("third", None)] {
         let order = rotate(device.id, token, overlap);
-        directory.update_credentials(order).await.unwrap();
+        house.save(order).await;
     }
     let unknown = Some(Reason::CredentialsUnknown);
     for token in ["first", "second"] {
@@ -74,23 +59,14 @@ async fn another_device_gets_a_rotated_token_only_after_its_overlap() {
         house.device("two", "b").await,
     );
     let directory = house.auth.directory();
-    directory
-        .update_credentials(rotate(one.id, "c", Some(HOUR)))
-        .await
-        .unwrap();
+    house.save(rotate(one.id, "c", Some(HOUR))).await;
     let taken = directory
         .update_credentials(rotate(two.id, "a", None))
         .await;
     assert_eq!(taken.err(), Some(DirectoryError::CredentialsTaken));
     house.pass(HOUR);
-    directory
-        .update_credentials(rotate(two.id, "a", None))
-        .await
-        .unwrap();
-    assert_eq!(
-        house.auth.identify(&http("a")).await.unwrap().device.id,
-        two.id
-    );
+    house.save(rotate(two.id, "a", None)).await;
+    assert_eq!(house.who(&http("a")).await.device.id, two.id);
     let too_long = directory
         .update_credentials(rotate(one.id, "d", Some(25 * HOUR)))
         .await;
@@ -106,25 +82,12 @@ async fn a_changed_password_and_a_changed_kind_overlap_too() {
     let device = house
         .basic_device("pump", r#"{"userName":"u","password":"old"}"#)
         .await;
-    let directory = house.auth.directory();
-    let mut order = basic(device.id, r#"{"userName":"u","password":"new"}"#);
+    let mut order = basic_order(device.id, r#"{"userName":"u","password":"new"}"#);
     order.overlap = Some(HOUR);
-    directory.update_credentials(order).await.unwrap();
+    house.save(order).await;
     let with = |password| mqtt("c", Some("u"), Some(password));
-    assert!(house
-        .auth
-        .identify(&with("old"))
-        .await
-        .unwrap()
-        .until
-        .is_some());
-    assert!(house
-        .auth
-        .identify(&with("new"))
-        .await
-        .unwrap()
-        .until
-        .is_none());
+    assert!(house.who(&with("old")).await.until.is_some());
+    assert!(house.who(&with("new")).await.until.is_none());
     assert_eq!(
         house.reason(&with("other")).await,
         Some(Reason::PasswordWrong)
@@ -134,10 +97,7 @@ async fn a_changed_password_and_a_changed_kind_overlap_too() {
         house.reason(&with("old")).await,
         Some(Reason::PasswordWrong)
     );
-    directory
-        .update_credentials(rotate(device.id, "token", Some(HOUR)))
-        .await
-        .unwrap();
+    house.save(rotate(device.id, "token", Some(HOUR))).await;
     for presented in [with("new"), http("token")] {
         assert_eq!(house.reason(&presented).await, None);
     }
@@ -185,23 +145,17 @@ async fn what_was_read_can_be_written_back_and_keeps_the_password() {
         .await;
     let directory = house.auth.directory();
     let read = shown_value(&directory.credentials(device.id).await.unwrap()).unwrap();
-    let same = directory
-        .update_credentials(basic(device.id, &read))
-        .await
-        .unwrap();
+    let same = house.save(basic_order(device.id, &read)).await;
     assert_eq!(
         (same.end_sessions, same.record.version),
         (None, 1),
         "no change"
     );
-    let given = basic(device.id, r#"{"userName":"u","password":"word"}"#);
-    let same = directory.update_credentials(given).await.unwrap();
+    let given = basic_order(device.id, r#"{"userName":"u","password":"word"}"#);
+    let same = house.save(given).await;
     assert_eq!(same.end_sessions, None, "the same password is no change");
     let renamed = read.replace("\"u\"", "\"w\"");
-    directory
-        .update_credentials(basic(device.id, &renamed))
-        .await
-        .unwrap();
+    house.save(basic_order(device.id, &renamed)).await;
     assert_eq!(house.reason(&mqtt("", Some("w"), Some("word"))).await, None);
     let refused = house.reason(&mqtt("", Some("w"), Some("other"))).await;
     assert_eq!(refused, Some(Reason::PasswordWrong));
@@ -214,10 +168,10 @@ async fn a_mask_without_a_password_behind_it_and_a_hash_from_outside_are_refused
     let directory = house.auth.directory();
     let masked = format!(r#"{{"userName":"u","password":"{MASK}"}}"#);
     let refused = directory
-        .update_credentials(basic(device.id, &masked))
+        .update_credentials(basic_order(device.id, &masked))
         .await;
     assert_eq!(refused.err(), Some(DirectoryError::MqttBasicMasked));
-    let hashed = basic(device.id, r#"{"userName":"u","passwordHash":"00:11"}"#);
+    let hashed = basic_order(device.id, r#"{"userName":"u","passwordHash":"00:11"}"#);
     let refused = directory.update_credentials(hashed).await;
     assert_eq!(refused.err(), Some(DirectoryError::MqttBasicMalformed));
 }
@@ -240,8 +194,8 @@ async fn a_password_in_clear_of_the_first_format_is_still_accepted_and_not_shown
     let directory = house.auth.directory();
     let stored = directory.credentials(device.id).await.unwrap();
     assert!(!shown_value(&stored).unwrap().contains("word\"}"));
-    let same = basic(device.id, &shown_value(&stored).unwrap());
-    directory.update_credentials(same).await.unwrap();
+    let same = basic_order(device.id, &shown_value(&stored).unwrap());
+    house.save(same).await;
     let mended = directory.credentials(device.id).await.unwrap();
     assert!(!mended.value.unwrap().contains("\"word\""));
     assert_eq!(house.reason(&mqtt("", Some("u"), Some("word"))).await, None);

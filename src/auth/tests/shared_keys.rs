@@ -12,11 +12,8 @@ fn order(device: DeviceId, identity: &str, key: &[u8], overlap: Duration) -> Cre
     let key = std::str::from_utf8(key).unwrap();
     let value = format!(r#"{{"identity":"{identity}","keyText":"{key}"}}"#);
     CredentialsOrder {
-        kind: Some(CredentialsKind::PreSharedKey),
-        credentials_id: None,
-        credentials_value: Some(value),
         overlap: Some(overlap),
-        ..token_order(device, "")
+        ..value_order(device, CredentialsKind::PreSharedKey, &value)
     }
 }
 
@@ -50,7 +47,7 @@ async fn an_identity_has_its_key_and_its_proof_lets_the_device_in() {
         .keyed(device.id, "pump-7", FIRST, Duration::ZERO)
         .await;
     assert_eq!(house.keys("pump-7").await, Ok(vec![FIRST.to_vec()]));
-    let known = house.auth.identify(&proof("pump-7", FIRST)).await.unwrap();
+    let known = house.who(&proof("pump-7", FIRST)).await;
     assert_eq!((known.device.id, known.until), (device.id, None));
     let unknown = Reason::CredentialsUnknown;
     for nobody in ["pump-8", "its-token", "token", ""] {

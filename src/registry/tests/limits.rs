@@ -154,19 +154,25 @@ async fn without_limits_nothing_is_refused() {
 }
 
 #[actix::test]
-async fn buckets_outlive_the_actor_of_an_idle_device() {
+async fn an_idle_actor_stays_until_its_buckets_are_full_again() {
     let house = limited(|settings| {
         settings.device.message_rate = rate("1:1h");
         settings.device.idle_after = ms(20);
     });
-    let device = house.device("a").await;
-    let visit = house.visit("a").await;
+    let spent = house.device("spent").await;
+    let full = house.device("full").await;
+    let visit = house.visit("spent").await;
     assert_eq!(one(&visit.handle, points(1, "t", 1)).await, Outcome::Done);
     drop(visit);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let visit = house.visit("a").await;
+    house.snapshot(full).await;
+    until("the other actor has gone", async || {
+        !house.registry.actors().live().contains(&full)
+    })
+    .await;
+    assert!(house.registry.actors().live().contains(&spent));
+    let visit = house.visit("spent").await;
     let refused = rejection(one(&visit.handle, points(2, "t", 1)).await);
-    assert_eq!(refused.reason, Reason::RateLimited, "{device}");
+    assert_eq!(refused.reason, Reason::RateLimited);
 }
 
 #[actix::test]
@@ -222,13 +228,18 @@ async fn a_session_that_rotated_credentials_let_in_ends_when_they_do() {
 async fn the_end_of_rotated_credentials_leaves_a_newer_session_alone() {
     let house = House::new();
     let device = house.device("a").await;
-    let until = crate::device::clock() + 200;
-    house.doorman.until.lock().replace(until);
+    house.device("b").await;
+    let due = crate::device::clock() + 200;
+    house.doorman.until.lock().replace(due);
     let old = house.connect("a").await;
+    house.doorman.until.lock().replace(due + 1);
+    let mut witness = house.connect("b").await;
     house.doorman.until.lock().take();
     old.close().await;
     let new = house.connect("a").await;
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    let told = witness.next().await;
+    let reason = DownlinkBody::Close(Reason::CredentialsChanged);
+    assert_eq!(told.body, reason, "the moment has passed");
     assert_eq!(new.send(points(1, "t", 1)).await, Outcome::Done);
     assert_eq!(house.snapshot(device).await.sessions, 1);
 }

@@ -2,32 +2,18 @@
 
 use super::codec::Code;
 use super::session::Answer;
-use crate::model::reject::{Reason, Rejection};
+use crate::model::reject::{Blame, Reason, Rejection};
 
 /// The code of a refusal for `reason`.
 pub(super) fn code(reason: Reason) -> Code {
-    use Reason::*;
-    match reason {
-        CredentialsMissing
-        | CredentialsUnknown
-        | ClientIdUnknown
-        | PasswordWrong
-        | CertificateUnknown
-        | CertificateExpired
-        | CertificateNotYetValid
-        | CertificateRevoked
-        | DeviceDisabled
-        | TransportNotAllowed
-        | DeviceDeleted
-        | CredentialsChanged => Code::UNAUTHORIZED,
-        ProtocolViolation | BadJson | BadShape | TooDeep | BadKey | BadValue | BadTimestamp
-        | BadRequestId | NullValue => Code::BAD_REQUEST,
-        TooLarge => Code::TOO_LARGE,
-        UnknownTopic | UnknownFilter | NotAGateway | UnknownRpc => Code::NOT_FOUND,
-        QueueFull | RateLimited | TooManyConnections => Code::TOO_MANY_REQUESTS,
-        TooSlow | KeepaliveExpired | Expired => Code::TIMEOUT,
-        // Not refused for good: the same request may succeed later.
-        _ => Code::UNAVAILABLE,
+    match reason.blames() {
+        Blame::Speaker => Code::UNAUTHORIZED,
+        Blame::Words => Code::BAD_REQUEST,
+        Blame::Size => Code::TOO_LARGE,
+        Blame::Name => Code::NOT_FOUND,
+        Blame::Haste => Code::TOO_MANY_REQUESTS,
+        Blame::Delay => Code::TIMEOUT,
+        Blame::Platform => Code::UNAVAILABLE,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each reason looks like over HTTP (contract/http.md 2): status, body, headers.
 
 use crate::model::json;
-use crate::model::reject::{Reason, Rejection};
+use crate::model::reject::{Blame, Reason, Rejection};
 use crate::model::Millis;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::http::StatusCode;
@@ -10,28 +10,15 @@ use std::fmt::Write;
 
 /// The status that a refusal for `reason` has. Never 500 for a client's fault.
 pub(super) fn status(reason: Reason) -> StatusCode {
-    use Reason::*;
-    match reason {
-        CredentialsMissing
-        | CredentialsUnknown
-        | PasswordWrong
-        | CertificateUnknown
-        | CertificateExpired
-        | CertificateNotYetValid
-        | CertificateRevoked
-        | DeviceDisabled
-        | TransportNotAllowed
-        | DeviceDeleted
-        | CredentialsChanged => StatusCode::UNAUTHORIZED,
-        ProtocolViolation | BadJson | BadShape | TooDeep | BadKey | BadValue | BadTimestamp
-        | BadRequestId | NullValue => StatusCode::BAD_REQUEST,
-        TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        UnknownTopic | UnknownFilter | NotAGateway | UnknownRpc => StatusCode::NOT_FOUND,
-        QueueFull | RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        TooSlow | KeepaliveExpired | Expired => StatusCode::REQUEST_TIMEOUT,
-        // Not refused for good: the same request may succeed later. An actor that died counts
-        // among them, since nothing of the request was acknowledged.
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+    match reason.blames() {
+        Blame::Speaker => StatusCode::UNAUTHORIZED,
+        Blame::Words => StatusCode::BAD_REQUEST,
+        Blame::Size => StatusCode::PAYLOAD_TOO_LARGE,
+        Blame::Name => StatusCode::NOT_FOUND,
+        Blame::Haste => StatusCode::TOO_MANY_REQUESTS,
+        Blame::Delay => StatusCode::REQUEST_TIMEOUT,
+        // An actor that died counts among them, since nothing of the request was acknowledged.
+        Blame::Platform => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
