@@ -3,6 +3,7 @@
 use crate::clients::{folder, run};
 use crate::common::Server;
 use serde_json::json;
+use std::path::Path;
 use std::process::Command;
 
 const README: &str = include_str!("../../README.md");
@@ -12,6 +13,25 @@ fn block(mark: &str) -> &'static str {
     let blocks = README.split("```sh\n").skip(1);
     let mut blocks = blocks.filter_map(|rest| rest.split("```").next());
     blocks.find(|block| block.contains(mark)).expect("a block")
+}
+
+/// The block of settings that begins so.
+fn settings(head: &str) -> &'static str {
+    let mut blocks = README.split("```toml\n");
+    let block = blocks.find(|rest| rest.starts_with(head));
+    let block = block.and_then(|rest| rest.split("```").next());
+    block.expect("settings")
+}
+
+/// Runs shell lines in a folder, the binary and the clients at hand; what they print.
+fn paste(host: &str, at: &Path, text: &str) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_industryos-iot"));
+    let path = std::env::var("PATH").expect("PATH");
+    let path = format!("{}:{path}", binary.parent().expect("a folder").display());
+    let text = format!("set -e\nHOST={host}\n{text}");
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &text]).current_dir(at);
+    run(bash.env("PATH", &path)).ok().stdout
 }
 
 #[test]
@@ -66,22 +86,9 @@ fn the_readmes_block_on_coap_does_what_it_promises() {
 fn the_readmes_block_on_tls_does_what_it_promises() {
     let host = "127.83.1.4";
     let folder = tempfile::tempdir().expect("temporary folder");
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_industryos-iot"));
-    let path = std::env::var("PATH").expect("PATH");
-    let path = format!("{}:{path}", binary.parent().expect("a folder").display());
-    let paste = |folder: &std::path::Path, text: &str| {
-        let text = format!("set -e\nHOST={host}\n{text}");
-        let mut bash = Command::new("bash");
-        bash.args(["-c", &text]).current_dir(folder);
-        run(bash.env("PATH", &path)).ok().stdout
-    };
+    let paste = |folder: &Path, text: &str| paste(host, folder, text);
     paste(folder.path(), block("cert generate"));
-    let settings = README
-        .split("```toml\n")
-        .find(|rest| rest.starts_with("[mqtt.tls]"));
-    let settings = settings
-        .and_then(|rest| rest.split("```").next())
-        .expect("settings");
+    let settings = settings("[mqtt.tls]");
     let (mqtts, https) = (format!("{host}:8883"), format!("{host}:8443"));
     let environment = [
         ("INDUSTRYOS__MQTT__TLS__BIND", mqtts.as_str()),
@@ -107,9 +114,38 @@ fn the_readmes_block_on_tls_does_what_it_promises() {
 }
 
 #[test]
+fn the_readmes_block_on_dtls_does_what_it_promises() {
+    let host = "127.83.1.7";
+    let folder = tempfile::tempdir().expect("temporary folder");
+    paste(host, folder.path(), block("cert generate"));
+    let bind = format!("{host}:5684");
+    let environment = [("INDUSTRYOS__COAP__DTLS__BIND", bind.as_str())];
+    let server = Server::start_in(folder, settings("[coap.dtls]"), &environment);
+    let operator = server.operator();
+    let pem = std::fs::read_to_string(server.folder.path().join("certificates/pump-8.pem"));
+    let certificate = json!({
+        "device": {"name": "pump-8"},
+        "credentials": {
+            "credentialsType": "X509_CERTIFICATE",
+            "credentialsValue": pem.expect("a certificate"),
+        },
+    });
+    let made = operator.post("/api/device-with-credentials", &certificate);
+    assert_eq!(made.status, 200, "{}", made.text);
+    let bearer = format!("AUTH='X-Authorization: Bearer {}'\n", operator.token);
+    let text = block("coap-client-openssl").replace("http://$HOST:8080", &server.http());
+    paste(host, server.folder.path(), &(bearer + &text));
+    for name in ["pump-8", "pump-9"] {
+        let device = operator.get(&format!("/api/tenant/device?deviceName={name}"));
+        let id = device.json["id"]["id"].as_str().expect("an id");
+        assert_eq!(operator.latest(id), json!({"temperature": 25}), "{name}");
+    }
+}
+
+#[test]
 fn the_readme_names_the_scripts_that_exist() {
     for script in ["scripts/start", "scripts/test", "scripts/bench"] {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
         assert!(README.contains(script) && path.exists(), "{script}");
     }
 }
