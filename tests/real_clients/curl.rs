@@ -1,7 +1,8 @@
-//! The guide's curl commands as printed; `https://YOUR_SERVER_HOST` becomes this server's address.
+//! The guide's curl commands as printed, over TLS.
 
 use crate::clients::{run, start};
 use crate::common::{wait_for, Server};
+use crate::tls::start as secure;
 use serde_json::{json, Value};
 use std::process::Command;
 
@@ -19,18 +20,28 @@ fn printed(server: &Server, token: &str, command: &str) -> (u16, String) {
     (status, said.stdout)
 }
 
+/// The command runs as it is printed, https and port 443 included: what the machine of a test
+/// lacks, a trusted certificate and that port, is told in curl's own settings.
 fn filled(server: &Server, token: &str, command: &str) -> Command {
+    let folder = server.folder.path();
+    let settings = format!(
+        "cacert = \"{}\"\nconnect-to = \"localhost:443:{}\"\n",
+        folder.join("ca.pem").display(),
+        server.https_address()
+    );
+    std::fs::write(folder.join(".curlrc"), settings).expect("write");
     let text = command
-        .replace("https://YOUR_SERVER_HOST", &server.http())
+        .replace("YOUR_SERVER_HOST", "localhost")
         .replace("$ACCESS_TOKEN", token);
     let mut bash = Command::new("bash");
-    bash.args(["-c", &text]).current_dir(server.folder.path());
+    bash.args(["-c", &text]).current_dir(folder);
+    bash.env("CURL_HOME", folder);
     bash
 }
 
 #[test]
 fn the_guides_telemetry_command_stores_both_values() {
-    let server = Server::start();
+    let (server, _) = secure();
     let operator = server.operator();
     let device = operator.create_device("curl-telemetry");
     let command = r#"curl -v -X POST \
@@ -49,7 +60,7 @@ https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/telemetry \
 
 #[test]
 fn the_guides_attribute_commands_write_and_read() {
-    let server = Server::start();
+    let (server, _) = secure();
     let operator = server.operator();
     let device = operator.create_device("curl-attributes");
     let shared = format!("/api/plugins/telemetry/DEVICE/{}/SHARED_SCOPE", device.id);
@@ -81,7 +92,7 @@ https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/attributes \
 
 #[test]
 fn the_guides_long_poll_hears_an_attribute_update() {
-    let server = Server::start();
+    let (server, _) = secure();
     let operator = server.operator();
     let device = operator.create_device("curl-updates");
     let command = r#"curl -v -X GET \
@@ -111,7 +122,7 @@ fn the_guides_long_poll_hears_an_attribute_update() {
 
 #[test]
 fn the_guides_rpc_commands_receive_and_answer_a_command() {
-    let server = Server::start();
+    let (server, _) = secure();
     let operator = server.operator();
     let device = operator.create_device("curl-rpc");
     let poll = r#"curl -v -X GET \
@@ -148,7 +159,7 @@ https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/rpc/$REQUEST_ID \
 
 #[test]
 fn the_guides_client_rpc_asks_for_the_time() {
-    let server = Server::start();
+    let (server, _) = secure();
     let device = server.operator().create_device("curl-time");
     let command = r#"curl -v -X POST \
 -d '{"method":"getTime","params":{}}' \
@@ -164,7 +175,7 @@ https://YOUR_SERVER_HOST/api/v1/$ACCESS_TOKEN/rpc \
 
 #[test]
 fn a_wrong_token_a_wrong_body_and_a_wrong_path_have_the_guides_codes() {
-    let server = Server::start();
+    let (server, _) = secure();
     let device = server.operator().create_device("curl-codes");
     let post = |path: &str, body: &str| {
         format!("curl -v -X POST -d '{body}' https://YOUR_SERVER_HOST/api/v1/{path}")

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A server with TLS at both doors, and the file of the authority that signed it.
-fn start() -> (Server, PathBuf) {
+pub fn start() -> (Server, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let ca = authority("the CA of the tests");
     let made = server(KeyKind::Ec, days(-1..90), &ca);
