@@ -1,8 +1,8 @@
 //! The CORE scenarios of the ETSI CoAP plugtest that apply, by their names (the descriptions of
 //! its fourth round are public: cabo/td-coap4, `base.yml`). Their `/test` is our telemetry and
 //! attributes. 15 and 16, which lose datagrams, are with the message layer's own tests. None of
-//! ours create what has a location (18, 19), none have versions to be matched (21 to 23: If-Match
-//! and If-None-Match are critical, and refused).
+//! ours create what has a location (18, 19), none are written by version (22 and 23: If-Match and
+//! If-None-Match are critical, and refused).
 
 use crate::house::House;
 use crate::peer::{below, code, latest, text, uint, Peer};
@@ -155,6 +155,28 @@ fn td_coap_core_20_accept_chooses_the_format() {
         );
         assert_eq!(answer.payload, body);
     }
+}
+
+#[test]
+fn td_coap_core_21_a_version_that_is_known_is_valid_until_it_changes() {
+    let (_house, mut peer) = furnished();
+    let first = peer.get("attributes");
+    assert_eq!(code(&first), "2.05");
+    let tag = first.get_first_option(CoapOption::ETag).expect("an ETag");
+    let mut ask = |tag: &[u8]| {
+        let mut request = peer.request("0.01", &below("attributes"), b"");
+        request.add_option(CoapOption::ETag, tag.to_vec());
+        peer.ask(&request)
+    };
+    let valid = ask(tag);
+    assert_eq!((code(&valid).as_str(), valid.payload.len()), ("2.03", 0));
+    assert_eq!(valid.get_first_option(CoapOption::ETag), Some(tag));
+    assert_eq!(code(&peer.post("attributes", "{\"a\":2}")), "2.01");
+    let mut request = peer.request("0.01", &below("attributes"), b"");
+    request.add_option(CoapOption::ETag, tag.clone());
+    let changed = peer.ask(&request);
+    assert_eq!(text(&changed), "{\"client\":{\"a\":2}}");
+    assert_ne!(changed.get_first_option(CoapOption::ETag), Some(tag));
 }
 
 #[test]

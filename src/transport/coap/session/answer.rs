@@ -63,6 +63,8 @@ impl Endpoint {
             largest: exchange.largest_block(),
             asks_size: exchange.asks_size,
             key: exchange.key,
+            known: (exchange.is_get && exchange.observing == Observing::No)
+                .then(|| exchange.etags.clone()),
         }
     }
 

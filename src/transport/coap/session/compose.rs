@@ -1,7 +1,7 @@
 //! An answer to the bytes of one message: which block of it, and how much an address may be sent
 //! that has not shown that it is there.
 
-use super::effects::Answer;
+use super::effects::{Answer, Etag};
 use super::peers::Slot;
 use super::Endpoint;
 use crate::transport::coap::codec::{number, Block, Code, Kind, Token, Writer};
@@ -19,6 +19,8 @@ pub(super) struct Frame {
     pub largest: u8,
     pub asks_size: bool,
     pub key: u64,
+    /// The versions that the client of a plain GET has; `None`: it is none.
+    pub known: Option<Vec<Etag>>,
 }
 
 /// Header and options of an answer that is sent in blocks take no more than this beside the token.
@@ -35,6 +37,9 @@ impl Endpoint {
     ) -> Vec<u8> {
         let room = self.peers.get(slot).map_or(0, |state| state.room());
         let exponent = self.exponent(frame);
+        if let Some(bytes) = unchanged(frame, answer) {
+            return bytes;
+        }
         if !answer.code.is_success() {
             return failure(frame, answer, room, 16 << exponent);
         }
@@ -95,6 +100,19 @@ impl Endpoint {
     }
 }
 
+/// 2.03 to who has this very version (RFC 7252 section 5.10.6.2).
+fn unchanged(frame: &Frame, answer: &Answer) -> Option<Vec<u8>> {
+    let known = frame.known.as_ref().filter(|known| !known.is_empty())?;
+    let first = frame.block2.is_none_or(|block| block.number == 0);
+    let tag = answer.etag();
+    if !first || answer.code != Code::CONTENT || !known.contains(&tag) {
+        return None;
+    }
+    let mut writer = Writer::new(frame.kind, Code::VALID, frame.id, frame.token);
+    writer.option(number::ETAG, &tag);
+    Some(writer.finish(&[]))
+}
+
 /// The message, and whether blocks follow.
 fn success(
     frame: &Frame,
@@ -123,8 +141,8 @@ fn success(
     block.more = payload.len() < rest.len();
     let in_blocks = block.more || frame.block2.is_some() && !body.is_empty();
     let mut writer = Writer::new(frame.kind, answer.code, frame.id, frame.token);
-    if in_blocks {
-        writer.option(number::ETAG, &etag(body));
+    if in_blocks || frame.known.is_some() && answer.code == Code::CONTENT {
+        writer.option(number::ETAG, &answer.etag());
     }
     if let Some(sequence) = frame.observe {
         writer.uint(number::OBSERVE, sequence);
@@ -189,12 +207,4 @@ fn of_ours(block: Block, code: Code) -> Block {
         more: code == Code::CONTINUE,
         ..block
     }
-}
-
-/// FNV-1a over the body, four bytes: enough to tell versions apart that follow each other.
-fn etag(body: &[u8]) -> [u8; 4] {
-    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    ((hash ^ hash >> 32) as u32).to_be_bytes()
 }

@@ -108,7 +108,10 @@ impl Endpoint {
         self.bodies += answer.payload.len();
         state.downloads.push(Download {
             key,
-            answer: answer.clone(),
+            answer: Answer {
+                etag: Some(answer.etag()),
+                ..answer.clone()
+            },
             touched: now,
             done: false,
         });

@@ -71,7 +71,12 @@ pub struct Answer {
     /// With 4.13: the largest body that would be taken.
     pub size1: Option<u32>,
     pub payload: Bytes,
+    /// What its payload is told from others by; computed when it is needed if it is not here.
+    pub(super) etag: Option<Etag>,
 }
+
+/// Four bytes: enough to tell versions apart that follow each other.
+pub(super) type Etag = [u8; 4];
 
 impl Answer {
     pub fn empty(code: Code) -> Self {
@@ -81,6 +86,7 @@ impl Answer {
             max_age: None,
             size1: None,
             payload: Bytes::new(),
+            etag: None,
         }
     }
 
@@ -98,6 +104,17 @@ impl Answer {
             payload: payload.into(),
             ..Self::empty(code)
         }
+    }
+
+    /// FNV-1a over the payload.
+    pub(super) fn etag(&self) -> Etag {
+        self.etag.unwrap_or_else(|| {
+            let mix = |hash: u64, byte: &u8| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            };
+            let hash = self.payload.iter().fold(0xcbf2_9ce4_8422_2325_u64, mix);
+            ((hash ^ hash >> 32) as u32).to_be_bytes()
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests being served, from their arrival to their answer.
 
-use super::effects::ExchangeId;
+use super::effects::{Etag, ExchangeId};
 use super::notify::Observing;
 use super::peers::Slot;
 use crate::transport::coap::codec::{Block, Kind, Token};
@@ -24,6 +24,9 @@ pub(super) struct Exchange {
     /// What the blocks of its answer are found by.
     pub key: u64,
     pub observing: Observing,
+    pub is_get: bool,
+    /// Versions of the answer that the client has.
+    pub etags: Vec<Etag>,
 }
 
 impl Exchange {

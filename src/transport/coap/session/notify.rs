@@ -168,6 +168,7 @@ impl Endpoint {
             largest,
             asks_size: false,
             key,
+            known: None,
         };
         let bytes = self.compose_notice(slot, &frame, &notice.answer, now);
         let message = Confirmable {

@@ -132,6 +132,12 @@ impl Endpoint {
             asks_size: message.options.get(number::SIZE2).is_some(),
             key: self.key(message),
             observing: Observing::No,
+            is_get: message.code == Code::GET,
+            etags: message
+                .options
+                .all(number::ETAG)
+                .filter_map(|tag| tag.try_into().ok())
+                .collect(),
         };
         let due = (message.kind == Kind::Con).then(|| now + self.settings.piggyback);
         let id = self.exchanges.add(exchange, due);

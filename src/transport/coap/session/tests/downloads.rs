@@ -6,6 +6,19 @@ fn get(id: u16, options: &[(u16, &[u8])]) -> Vec<u8> {
     request(Kind::Con, Code::GET, id, &id.to_be_bytes(), options, b"")
 }
 
+/// With options below the path's, too.
+fn get_if(id: u16, options: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut writer = Writer::new(Kind::Con, Code::GET, id, token(&id.to_be_bytes()));
+    let path = ["api", "v1", "TOKEN_OF_TWENTY_BYTE", "telemetry"];
+    let path = path.map(|segment| (number::URI_PATH, segment.as_bytes()));
+    let mut all: Vec<_> = options.iter().copied().chain(path).collect();
+    all.sort_by_key(|(number, _)| *number);
+    for (number, value) in all {
+        writer.option(number, value);
+    }
+    writer.finish(&[])
+}
+
 fn large(byte: u8) -> Answer {
     Answer::content(Code::CONTENT, 50, vec![byte; 2000])
 }
@@ -23,6 +36,37 @@ fn blocks_of_one_version_have_one_etag_and_those_of_another_another() {
     assert_eq!(etag(&table.one()), etag(&first));
     let other = table.ask(trusted(1), &get(3, &[]), large(b'b'));
     assert_ne!(etag(&other), etag(&first));
+}
+
+#[test]
+fn who_has_the_version_hears_2_03_and_who_has_another_the_whole() {
+    let mut table = Table::new();
+    let small = || Answer::content(Code::CONTENT, 50, "{\"a\":1}");
+    for (id, answer) in [(10, small()), (20, large(b'a'))] {
+        let first = table.ask(trusted(1), &get(id, &[]), answer.clone());
+        let tag = etag(&first);
+        let both: [(u16, &[u8]); 2] = [(number::ETAG, b"other"), (number::ETAG, &tag)];
+        let bytes = table.ask(trusted(1), &get_if(id + 1, &both), answer.clone());
+        let valid = read(&bytes);
+        assert_eq!((valid.code, valid.payload), (Code::VALID, &b""[..]));
+        assert_eq!(etag(&bytes), tag);
+        let bytes = table.ask(trusted(1), &get_if(id + 2, &both), large(b'b'));
+        assert_eq!(read(&bytes).code, Code::CONTENT);
+        assert_ne!(etag(&bytes), tag);
+        let nothing = Answer::empty(Code::NOT_FOUND);
+        let bytes = table.ask(trusted(1), &get_if(id + 3, &both), nothing);
+        assert_eq!(read(&bytes).code, Code::NOT_FOUND);
+    }
+}
+
+#[test]
+fn a_later_block_is_given_also_to_who_has_the_version() {
+    let mut table = Table::new();
+    let first = table.ask(trusted(1), &get(1, &[]), large(b'a'));
+    let tag = etag(&first);
+    let rest: [(u16, &[u8]); 2] = [(number::ETAG, &tag), (number::BLOCK2, &[0x16])];
+    table.send(trusted(1), &get_if(2, &rest));
+    assert_eq!(read(&table.one()).payload.len(), 976);
 }
 
 #[test]
