@@ -1,24 +1,32 @@
-//! The actix shell of a device: its desk, one turn at a time, a timer.
+//! The actix shell of a device: while there is mail that needs more than a commit, it takes the mind
+//! from its desk for one turn at a time.
 //!
 //! A turn takes the mind with it while it waits for the disk; mail gathers meanwhile on the desk and
-//! is taken together, in its order, by the next turn. A panic ends this actor only: its mail is dropped,
-//! so every ticket and caller hears of it, and the registry makes a new actor at the next call.
+//! is taken together, in its order, by the next turn. A panic ends this actor and its desk only: the
+//! mail is dropped, so every ticket and caller hears of it, and the registry makes a new one at the
+//! next call.
+//!
+//! A kilobyte of shell, mailbox and task is much beside a mind of 400 bytes, and most devices rest: an
+//! actor that has had nothing to do for a moment goes, the mind stays on the desk, and the next mail
+//! that needs an actor calls one ([`Desk`]).
 
 use super::desk::{Broken, Desk, Ring};
 use super::host::Epochs;
 use super::lines::Lines;
 use super::load::load;
-use super::messages::{Letter, Mail};
+use super::messages::Mail;
 use super::state::State;
 use super::turn::{clock, Outside, Turn};
 use super::turn_direct;
 use super::Config;
-use crate::model::Millis;
 use actix::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the registry's factory makes an actor from.
+/// An actor without mail goes after once to twice as long. Devices that speak all the time keep theirs.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What the registry's factory makes a device's mind from.
 #[derive(Clone)]
 pub struct Seed {
     pub config: Arc<Config>,
@@ -27,25 +35,69 @@ pub struct Seed {
     pub outside: Arc<Outside>,
 }
 
-/// Small on purpose: with actix's context around it, it takes 640 bytes.
 pub struct DeviceActor {
     desk: Arc<Desk>,
-    timer: Option<(Millis, SpawnHandle)>,
+    /// For the first one of a desk: how to load the mind.
+    seed: Option<Box<Seed>>,
+    /// It has the mind.
+    busy: bool,
+    /// There was mail since it was last looked at.
+    used: bool,
+    /// The desk does without it from now on.
+    left: bool,
+}
+
+/// On its way to its thread. If that has stopped, nobody will come to the desk any more.
+struct Arrival {
+    desk: Arc<Desk>,
+    came: bool,
+}
+
+impl Arrival {
+    fn come(mut self) -> Arc<Desk> {
+        self.came = true;
+        self.desk.clone()
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if !self.came {
+            self.desk.close();
+        }
+    }
 }
 
 impl DeviceActor {
+    /// Calls one to the desk. Must not be called with the desk locked.
+    pub(super) fn call(desk: Arc<Desk>, seed: Option<Seed>) {
+        let Some(arbiter) = desk.arbiter() else {
+            return desk.close();
+        };
+        let arrival = Arrival { desk, came: false };
+        Self::start_in_arbiter(&arbiter, move |ctx| {
+            let desk = arrival.come();
+            desk.belongs_to(ctx.address());
+            Self {
+                desk,
+                seed: seed.map(Box::new),
+                busy: false,
+                used: true,
+                left: false,
+            }
+        });
+    }
+
     /// Loads what the store remembers; mail waits until that is done.
-    pub fn new(desk: Arc<Desk>, seed: Seed, ctx: &mut Context<Self>) -> Self {
-        desk.belongs_to(ctx.address());
+    fn load(&mut self, seed: Seed, ctx: &mut Context<Self>) {
         let state = State::new(
-            desk.device,
+            self.desk.device,
             seed.config,
             seed.takeover_timeout,
-            desk.life,
+            self.desk.life,
             seed.epochs,
         );
-        let actor = Self { desk, timer: None };
-        let lines = Lines::new(actor.desk.clone());
+        let lines = Lines::new(self.desk.clone());
         let mut turn = Box::new(Turn::new(state, lines, seed.outside));
         let work = async move {
             turn.absent = match load(&mut turn.state, &turn.outside.store, clock()).await {
@@ -55,19 +107,21 @@ impl DeviceActor {
             };
             turn
         };
-        ctx.spawn(work.into_actor(&actor).map(|turn, actor, ctx| {
+        self.busy = true;
+        ctx.spawn(work.into_actor(self).map(|turn, actor, ctx| {
             // The first look at what came due meanwhile.
             actor.desk.leave(Mail::Tick.into());
-            actor.lay_back(turn, ctx);
+            actor.lay_back(turn);
+            actor.pump(ctx);
         }));
-        actor
     }
 
     /// Starts the next turn if nobody has it and there is mail.
     fn pump(&mut self, ctx: &mut Context<Self>) {
         let Some((mut turn, letters, more)) = self.desk.take() else {
-            return self.arm(ctx);
+            return;
         };
+        (self.busy, self.used) = (true, true);
         let work = async move {
             turn.run(letters).await;
             if more {
@@ -83,57 +137,40 @@ impl DeviceActor {
 
     fn turn_is_over(&mut self, turn: Box<Turn>, ctx: &mut Context<Self>) {
         let (desk, host) = (&self.desk, &self.desk.outside.host);
-        if turn.leaving {
-            let inactive_at = turn.state.activity.inactive_at();
-            let agreed = || host.retire(desk.device, desk.life, inactive_at);
-            if desk.retire(agreed) {
-                return ctx.stop();
-            }
+        if turn.leaving && host.retire(desk.device, desk.life, turn.state.activity.inactive_at()) {
+            return ctx.stop();
         }
-        self.lay_back(turn, ctx);
+        self.lay_back(turn);
     }
 
-    fn lay_back(&mut self, turn: Box<Turn>, ctx: &mut Context<Self>) {
-        self.arm_for(turn.next_wake(), ctx);
+    fn lay_back(&mut self, turn: Box<Turn>) {
+        self.busy = false;
         let next = self.desk.put_back(turn);
         turn_direct::go(&self.desk, next);
     }
 
-    fn arm(&mut self, ctx: &mut Context<Self>) {
-        self.arm_for(self.desk.wake(), ctx);
-    }
-
-    /// One timer a device: an earlier deadline moves it, a later one lets it ring in vain.
-    fn arm_for(&mut self, wake: Option<Millis>, ctx: &mut Context<Self>) {
-        let Some(wake) = wake else { return };
-        if let Some((armed, handle)) = self.timer {
-            if armed <= wake {
-                return;
+    /// Looks now and then whether it is still needed.
+    fn linger(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(LINGER, |actor, ctx| {
+            let used = std::mem::take(&mut actor.used) || actor.busy;
+            if !used && actor.desk.let_go() {
+                actor.left = true;
+                return ctx.stop();
             }
-            ctx.cancel_future(handle);
-        }
-        let wait = Duration::from_millis(wake.saturating_sub(clock()).max(1).unsigned_abs());
-        let handle = ctx.run_later(wait, |actor, ctx| {
-            actor.timer = None;
-            actor.desk.set_timer(None);
-            actor.desk.leave(Mail::Tick.into());
-            actor.pump(ctx);
+            actor.linger(ctx);
         });
-        self.timer = Some((wake, handle));
-        self.desk.set_timer(Some(wake));
     }
 }
 
 impl Actor for DeviceActor {
     type Context = Context<Self>;
-}
 
-impl Handler<Letter> for DeviceActor {
-    type Result = ();
-
-    fn handle(&mut self, letter: Letter, ctx: &mut Self::Context) {
-        self.desk.leave(letter);
-        self.pump(ctx);
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.linger(ctx);
+        match self.seed.take() {
+            Some(seed) => self.load(*seed, ctx),
+            None => self.pump(ctx),
+        }
     }
 }
 
@@ -155,6 +192,9 @@ impl Handler<Broken> for DeviceActor {
 
 impl Drop for DeviceActor {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         if std::thread::panicking() {
             let desk = &self.desk;
             desk.outside.host.died(desk.device, desk.life);

@@ -1,23 +1,24 @@
 //! Where a device's turn lies while nobody has it, and the mail that waits for it.
 //!
 //! One turn at a time, whoever has it. What only adds points is done right where it was sent
-//! (`turn_direct`), without a switch to the actor's task; everything else, and every timer, is the
-//! actor's. All mail of a session goes over the desk, so it keeps its order whoever does it.
+//! (`turn_direct`), without a switch to the actor's task; everything else is the actor's, who is called
+//! when there is some and goes when there has been none for a while. All mail of a device goes over
+//! the desk, so it keeps its order whoever does it.
 
-use super::actor::DeviceActor;
+use super::actor::{DeviceActor, Seed};
 use super::courier::Courier;
 use super::link::Link;
 use super::messages::{Letter, Mail, Speaker};
-use super::turn::{Outside, Turn};
+use super::turn::{Home, Outside, Turn};
 use super::turn_direct::{self, Letters};
 use crate::model::ids::{DeviceId, Epoch, Partition};
 use crate::model::session::Transport;
 use crate::model::Millis;
-use actix::Addr;
+use actix::{Addr, ArbiterHandle};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::AtomicU32;
+use std::sync::Arc;
 
 /// Letters of one turn, so that one busy device leaves room for its neighbours on the thread.
 const LETTERS: usize = 64;
@@ -38,50 +39,108 @@ impl actix::Message for Broken {
     type Result = ();
 }
 
+/// Small on purpose: there is one for every device that is connected.
 pub struct Desk {
     pub device: DeviceId,
     /// The device's; found by a hash of its id.
     pub partition: Partition,
+    /// Where its actor lives: an index of `Outside::homes`.
+    home: u16,
     pub life: Epoch,
     pub outside: Arc<Outside>,
     /// Letters that the registry sent and that are not dealt with.
-    pub open: AtomicUsize,
-    actor: OnceLock<Addr<DeviceActor>>,
+    pub open: AtomicU32,
     top: Mutex<Top>,
 }
 
-#[derive(Default)]
 struct Top {
     /// `None` while somebody has it.
     turn: Option<Box<Turn>>,
     inbox: VecDeque<Letter>,
-    /// When the actor's timer rings.
-    timer: Option<Millis>,
-    /// The actor has been told and has not come yet.
+    /// When its alarm rings; `NEVER`: none is set.
+    alarm: Millis,
+    /// While there is one.
+    actor: Option<Box<Addr<DeviceActor>>>,
+    /// The actor has been told or called, and has not come yet.
     rung: bool,
-    /// The actor is gone: nothing is taken any more.
+    /// Nothing is taken any more.
     closed: bool,
+}
+
+const NEVER: Millis = Millis::MAX;
+
+impl Default for Top {
+    fn default() -> Self {
+        Self {
+            turn: None,
+            inbox: VecDeque::new(),
+            alarm: NEVER,
+            actor: None,
+            rung: false,
+            closed: false,
+        }
+    }
 }
 
 /// What somebody may do now.
 pub(super) type Next = Option<(Box<Turn>, Letters)>;
 
 impl Desk {
-    pub fn new(device: DeviceId, life: Epoch, outside: Arc<Outside>) -> Arc<Self> {
-        Arc::new(Self {
+    /// An actor is called at once, to load the mind. `home`: an index of `Outside::homes`.
+    pub fn open(device: DeviceId, life: Epoch, home: usize, seed: Seed) -> Arc<Self> {
+        let desk = Arc::new(Self {
             device,
             partition: device.partition(),
+            home: u16::try_from(home).unwrap_or_default(),
             life,
-            outside,
-            open: AtomicUsize::new(0),
-            actor: OnceLock::new(),
-            top: Mutex::default(),
-        })
+            outside: seed.outside.clone(),
+            open: AtomicU32::new(0),
+            top: Mutex::new(Top {
+                rung: true,
+                ..Top::default()
+            }),
+        });
+        DeviceActor::call(desk.clone(), Some(seed));
+        desk
     }
 
-    /// Only the first call counts.
-    pub fn belongs_to(&self, actor: Addr<DeviceActor>) {
-        let _ = self.actor.set(actor);
+    fn home(&self) -> Option<&Home> {
+        self.outside.homes.get(usize::from(self.home))
+    }
+
+    pub(super) fn arbiter(&self) -> Option<ArbiterHandle> {
+        self.home().map(|home| home.arbiter.clone())
+    }
+
+    /// An actor has come.
+    pub(super) fn belongs_to(&self, actor: Addr<DeviceActor>) {
+        self.top.lock().actor = Some(Box::new(actor));
+    }
+
+    /// The actor may go, if there is nothing for it to do: the next letter calls another.
+    pub(super) fn let_go(&self) -> bool {
+        let mut top = self.top.lock();
+        let idle = !top.rung && top.inbox.is_empty();
+        if idle {
+            top.actor = None;
+        }
+        idle
+    }
+
+    /// Nothing is taken any more.
+    pub fn is_closed(&self) -> bool {
+        self.top.lock().closed
+    }
+
+    /// A letter for the actor, whatever it says.
+    pub fn deliver(self: &Arc<Self>, letter: Letter) {
+        let mut top = self.top.lock();
+        if top.closed {
+            drop(top);
+            return;
+        }
+        top.inbox.push_back(letter);
+        self.ring(top);
     }
 
     /// The letter has its place in the device's order when this returns. It is dropped if the actor
@@ -95,7 +154,7 @@ impl Desk {
         if !Courier::runs_here() {
             top.inbox.push_back(letter);
             if top.turn.is_some() {
-                self.ring(&mut top);
+                self.ring(top);
             }
             return;
         }
@@ -174,20 +233,17 @@ impl Desk {
             drop(turn);
             return None;
         }
-        let early = wake.is_some_and(|wake| top.timer.is_none_or(|timer| wake < timer));
         top.turn = Some(turn);
-        if early {
-            self.ring(&mut top);
-        }
+        self.set_alarm(&mut top, wake);
         self.next(top)
     }
 
     /// What can be done by whoever is here; otherwise the actor is told.
-    fn next(&self, mut top: MutexGuard<'_, Top>) -> Next {
+    fn next(self: &Arc<Self>, mut top: MutexGuard<'_, Top>) -> Next {
         let first_is_plain = top.inbox.front()?.is_plain();
         let turn = top.turn.as_ref()?;
         if !first_is_plain || !turn.is_simple() {
-            self.ring(&mut top);
+            self.ring(top);
             return None;
         }
         let turn = top.turn.take()?;
@@ -209,48 +265,74 @@ impl Desk {
         Some((turn, letters))
     }
 
-    fn ring(&self, top: &mut Top) {
-        if !std::mem::replace(&mut top.rung, true) {
-            if let Some(actor) = self.actor.get() {
-                actor.do_send(Ring);
+    /// Has the actor come, or calls one.
+    fn ring(self: &Arc<Self>, mut top: MutexGuard<'_, Top>) {
+        if std::mem::replace(&mut top.rung, true) {
+            return;
+        }
+        match &top.actor {
+            Some(actor) => actor.do_send(Ring),
+            None => {
+                drop(top);
+                DeviceActor::call(self.clone(), None);
             }
         }
     }
 
     /// Has the actor look at what is due, behind the mail that waits.
-    pub(super) fn ask_actor(&self) {
-        let mut top = self.top.lock();
-        if !top.closed {
-            top.inbox.push_back(Mail::Tick.into());
-            self.ring(&mut top);
+    pub(super) fn ask_actor(self: &Arc<Self>) {
+        self.deliver(Mail::Tick.into());
+    }
+
+    /// One alarm a desk: an earlier time moves it, a later one lets it ring in vain.
+    fn set_alarm(self: &Arc<Self>, top: &mut Top, wake: Option<Millis>) {
+        let Some(wake) = wake.filter(|wake| *wake < top.alarm) else {
+            return;
+        };
+        let before = std::mem::replace(&mut top.alarm, wake);
+        if let Some(home) = self.home() {
+            let instead_of = Some(before).filter(|before| *before != NEVER);
+            home.alarms.set(wake, self, instead_of);
         }
     }
 
-    /// When the turn that lies here must be looked at.
-    pub fn wake(&self) -> Option<Millis> {
-        let top = self.top.lock();
-        top.turn.as_ref().and_then(|turn| turn.next_wake())
-    }
-
-    pub fn set_timer(&self, timer: Option<Millis>) {
-        self.top.lock().timer = timer;
-    }
-
-    /// The actor may go if no mail waits and `agreed` says so: then nothing more is taken.
-    pub fn retire(&self, agreed: impl FnOnce() -> bool) -> bool {
+    /// The alarm that was set to `at`: the actor is called if something is due by now.
+    pub(super) fn rings(self: &Arc<Self>, at: Millis, now: Millis) {
         let mut top = self.top.lock();
-        let goes = top.inbox.is_empty() && agreed();
+        if top.closed || top.alarm != at {
+            return;
+        }
+        top.alarm = NEVER;
+        // Whoever has the turn sets the alarm again when it is back.
+        let Some(turn) = &top.turn else { return };
+        match turn.next_wake() {
+            Some(wake) if wake <= now => {
+                top.inbox.push_back(Mail::Tick.into());
+                self.ring(top);
+            }
+            wake => self.set_alarm(&mut top, wake),
+        }
+    }
+
+    /// The desk is closed for good if no mail waits.
+    pub fn retire(&self) -> bool {
+        let mut top = self.top.lock();
+        let goes = top.inbox.is_empty();
         top.closed |= goes;
         goes
     }
 
-    /// The actor is gone; whoever waits for an answer hears of it.
+    /// Whoever waits for an answer hears of it.
     pub fn close(&self) {
         let mut top = self.top.lock();
         top.closed = true;
+        let alarm = std::mem::replace(&mut top.alarm, NEVER);
         let left = (top.turn.take(), std::mem::take(&mut top.inbox));
         drop(top);
         drop(left);
+        if let Some(home) = self.home().filter(|_| alarm != NEVER) {
+            home.alarms.forget(alarm, self.life);
+        }
     }
 
     /// A turn panicked, or its commit is lost: the actor ends as if it had panicked itself. Whoever
@@ -258,8 +340,20 @@ impl Desk {
     pub(super) fn break_down(&self) {
         self.outside.host.died(self.device, self.life);
         self.close();
-        if let Some(actor) = self.actor.get() {
+        if let Some(actor) = &self.top.lock().actor {
             actor.do_send(Broken);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_desk_is_small() {
+        // With the counts of its `Arc`.
+        let size = std::mem::size_of::<Desk>() + 16;
+        assert!(size <= 128, "{size} bytes");
     }
 }

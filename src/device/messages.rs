@@ -173,10 +173,6 @@ pub struct Letter {
     pub slip: Option<Slip>,
 }
 
-impl actix::Message for Letter {
-    type Result = ();
-}
-
 impl From<Mail> for Letter {
     fn from(mail: Mail) -> Self {
         Self { mail, slip: None }

@@ -3,11 +3,12 @@
 //! `state` is pure (event, now → effects), its steps are in `handle_*`; `turn` commits, reads and
 //! lets out; `desk` holds the turn between two of them, and turns that only add points are run
 //! there (`turn_direct`); `courier` carries what the actors of a thread commit to the store; `actor` is the
-//! actix shell around it. Knows nothing of: protocols, engines, other
+//! actix shell around it, there while there is something to do, and `alarms` tells when that is. Knows nothing of: protocols, engines, other
 //! devices.
 
 pub mod activity;
 pub mod actor;
+pub mod alarms;
 pub mod batching;
 pub mod client_rpc;
 pub mod config;
@@ -43,7 +44,7 @@ pub use actor::{DeviceActor, Seed};
 pub use config::Config;
 pub use desk::Desk;
 pub use host::{Epochs, Host};
-pub use turn::{clock, Outside};
+pub use turn::{clock, Home, Outside};
 
 use crate::model::ids::{DeviceId, Epoch};
 

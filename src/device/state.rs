@@ -209,6 +209,8 @@ impl State {
         let mut changes = Vec::new();
         let entries = self.activity.drain(now, force);
         if !entries.is_empty() {
+            // A change is large, and `Vec` would begin with room for four.
+            changes.reserve_exact(2);
             changes.push(Change::AttributesPut {
                 device: self.device,
                 scope: Scope::Server,

@@ -1,6 +1,7 @@
 //! A turn of the actor: takes mail in its order, asks the state, commits, and only then lets
 //! anything out. While a turn waits for the disk, the next mail waits for the turn.
 
+use super::alarms::Alarms;
 use super::host::Host;
 use super::limits::{Limits, ServerLimits};
 use super::lines::Lines;
@@ -15,13 +16,21 @@ use crate::model::scarce::Scarce;
 use crate::model::Millis;
 use crate::observability::Metrics;
 use crate::store::SharedStore;
+use actix::ArbiterHandle;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
+/// A thread that actors live on.
+pub struct Home {
+    pub arbiter: ArbiterHandle,
+    pub alarms: Arc<Alarms>,
+}
+
 /// What an actor needs of the world.
 pub struct Outside {
+    pub homes: Vec<Home>,
     pub store: SharedStore,
     pub host: Arc<dyn Host>,
     pub metrics: Metrics,

@@ -160,7 +160,7 @@ impl Drop for Flight {
 }
 
 impl Cargo {
-    fn unload(self, desk: &Desk, result: Result<(), StoreError>, now: Millis) -> Box<Turn> {
+    fn unload(self, desk: &Arc<Desk>, result: Result<(), StoreError>, now: Millis) -> Box<Turn> {
         let Cargo {
             mut turn,
             mut group,
@@ -224,7 +224,7 @@ impl Turn {
     }
 
     /// What `settle` and `rest` do, as far as it needs nobody else.
-    fn after_direct(&mut self, desk: &Desk, now: Millis) {
+    fn after_direct(&mut self, desk: &Arc<Desk>, now: Millis) {
         self.state.offer_rpcs(now, &mut self.lines);
         self.note_quiet(now);
         if !self.state.behind().is_empty() || self.state.polls_behind().is_some() {

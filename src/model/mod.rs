@@ -15,6 +15,7 @@ pub mod interval;
 pub mod json;
 pub mod operator;
 pub mod query;
+pub mod queue;
 pub mod rates;
 pub mod reject;
 pub mod rpc;

@@ -1,15 +1,14 @@
-//! The list of live actors: exactly one a device.
+//! The list of devices whose mind is in memory, by the desk that it lies on: exactly one a device.
 //!
-//! Mail is sent under the lock of the device's shard, and an actor may go only when, under the
-//! same lock, none of it is under way. So a letter never reaches an actor that has left, and a new
-//! one is made only when the old one is off the list.
+//! Mail is sent under the lock of the device's shard, and a desk may go only when, under the
+//! same lock, none of it is under way. So a letter never reaches a desk that has been left, and a new
+//! one is made only when the old one is off the list. Whoever locks both locks the shard first.
 
 use super::placement::Arbiters;
 use crate::device::messages::{Letter, Mail, Slip};
-use crate::device::{clock, Desk, DeviceActor, Seed};
+use crate::device::{clock, Desk, Seed};
 use crate::model::ids::{DeviceId, Epoch};
 use crate::model::Millis;
-use actix::{Actor, Addr};
 use ahash::AHashMap;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -19,13 +18,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 const SHARDS: usize = 64;
 
-struct Slot {
-    desk: Arc<Desk>,
-    addr: Addr<DeviceActor>,
-}
-
 pub struct Actors {
-    shards: Vec<Mutex<AHashMap<DeviceId, Slot>>>,
+    shards: Vec<Mutex<AHashMap<DeviceId, Arc<Desk>>>>,
     resting: Mutex<Resting>,
     arbiters: Arc<Arbiters>,
 }
@@ -39,12 +33,12 @@ impl Actors {
         }
     }
 
-    fn shard(&self, device: DeviceId) -> &Mutex<AHashMap<DeviceId, Slot>> {
+    fn shard(&self, device: DeviceId) -> &Mutex<AHashMap<DeviceId, Arc<Desk>>> {
         // Below 64 by the modulo.
         &self.shards[(device.stable_hash() >> 8) as usize % SHARDS]
     }
 
-    /// Sends to the device's actor, and makes one from the seed if there is none (or it died).
+    /// Sends to the device's desk, and makes one from the seed if there is none (or its actor died).
     pub fn send(
         &self,
         device: DeviceId,
@@ -53,52 +47,36 @@ impl Actors {
         seed: &Seed,
     ) {
         let mut shard = self.shard(device).lock();
-        let alive = shard.get(&device).filter(|slot| slot.addr.connected());
-        let slot = match alive {
-            Some(slot) => slot,
+        let alive = shard.get(&device).filter(|desk| !desk.is_closed());
+        let desk = match alive {
+            Some(desk) => desk,
             None => {
-                let Some(slot) = self.make(device, seed) else {
-                    return;
-                };
+                let life = seed.epochs.take();
+                let home = self.arbiters.of(device);
                 self.resting.lock().remove(device);
-                shard.insert(device, slot);
-                match shard.get(&device) {
-                    Some(slot) => slot,
-                    None => return,
-                }
+                let desk = Desk::open(device, life, home, seed.clone());
+                shard.entry(device).insert_entry(desk).into_mut()
             }
         };
-        slot.addr.do_send(Letter {
+        desk.deliver(Letter {
             mail,
-            slip: Some(Slip::new(&slot.desk, permit)),
+            slip: Some(Slip::new(desk, permit)),
         });
     }
 
     /// The desk of a device whose actor lives. It may go meanwhile: then nothing is taken there.
     pub fn desk(&self, device: DeviceId) -> Option<Arc<Desk>> {
         let shard = self.shard(device).lock();
-        shard.get(&device).map(|slot| slot.desk.clone())
-    }
-
-    fn make(&self, device: DeviceId, seed: &Seed) -> Option<Slot> {
-        let arbiter = self.arbiters.handle(self.arbiters.of(device))?;
-        let life = seed.epochs.take();
-        let seed = seed.clone();
-        let desk = Desk::new(device, life, seed.outside.clone());
-        let of_actor = desk.clone();
-        let addr = DeviceActor::start_in_arbiter(&arbiter, move |ctx| {
-            DeviceActor::new(of_actor, seed, ctx)
-        });
-        Some(Slot { desk, addr })
+        shard.get(&device).cloned()
     }
 
     /// See `device::Host::retire`.
     pub fn retire(&self, device: DeviceId, life: Epoch, inactive_at: Option<Millis>) -> bool {
         let mut shard = self.shard(device).lock();
-        let Some(slot) = shard.get(&device).filter(|slot| slot.desk.life == life) else {
+        let Some(desk) = shard.get(&device).filter(|desk| desk.life == life) else {
             return true;
         };
-        if slot.desk.open.load(Ordering::SeqCst) > 0 {
+        if desk.open.load(Ordering::SeqCst) > 0 || !desk.retire() {
             return false;
         }
         shard.remove(&device);
@@ -112,10 +90,7 @@ impl Actors {
     /// (an RPC's end, the device's inactivity) still is.
     pub fn died(&self, device: DeviceId, life: Epoch) {
         let mut shard = self.shard(device).lock();
-        if shard
-            .get(&device)
-            .is_some_and(|slot| slot.desk.life == life)
-        {
+        if shard.get(&device).is_some_and(|desk| desk.life == life) {
             shard.remove(&device);
             self.resting.lock().put(device, clock());
         }
@@ -132,6 +107,14 @@ impl Actors {
     /// Devices whose rest is over.
     pub fn wake(&self, now: Millis, limit: usize) -> Vec<DeviceId> {
         self.resting.lock().take(now, limit)
+    }
+
+    /// The threads have stopped: nobody comes to a desk any more.
+    pub fn close(&self) {
+        for shard in &self.shards {
+            let desks: Vec<_> = shard.lock().drain().map(|(_, desk)| desk).collect();
+            desks.iter().for_each(|desk| desk.close());
+        }
     }
 
     pub fn live(&self) -> Vec<DeviceId> {

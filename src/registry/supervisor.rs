@@ -9,10 +9,11 @@ use super::placement::Arbiters;
 use super::strangers::Strangers;
 use super::sweeper;
 use crate::auth::Auth;
+use crate::device::alarms::Alarms;
 use crate::device::limits::ServerLimits;
 use crate::device::link::died;
 use crate::device::messages::Mail;
-use crate::device::{clock, Epochs, Host, Outside, Seed};
+use crate::device::{clock, Epochs, Home, Host, Outside, Seed};
 use crate::model::event::{DeviceEvent, EventKind};
 use crate::model::ids::{DeviceId, Epoch};
 use crate::model::reject::{Reason, Rejection};
@@ -48,6 +49,7 @@ impl Drop for Inner {
     /// Threads do not outlive the registry, also when nobody stopped it.
     fn drop(&mut self) {
         self.arbiters.stop();
+        self.house.actors.close();
     }
 }
 
@@ -109,6 +111,7 @@ impl Registry {
             takeover_timeout: config.takeover_timeout.0,
             epochs: Epochs::new(incarnation),
             outside: Arc::new(Outside {
+                homes: homes(&arbiters),
                 store,
                 host: house.clone(),
                 metrics: metrics.clone(),
@@ -277,7 +280,19 @@ impl Registry {
         }
         self.0.house.hub.close();
         self.0.arbiters.stop();
+        self.actors().close();
     }
+}
+
+/// The arbiters as devices see them, with alarms that ring from now on.
+fn homes(arbiters: &Arbiters) -> Vec<Home> {
+    let handles = (0..arbiters.count()).filter_map(|at| arbiters.handle(at));
+    let home = |arbiter: actix::ArbiterHandle| {
+        let alarms = Arc::new(Alarms::default());
+        arbiter.spawn(alarms.clone().run());
+        Home { arbiter, alarms }
+    };
+    handles.map(home).collect()
 }
 
 pub(super) enum Asked<T> {

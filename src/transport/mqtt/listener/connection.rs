@@ -10,6 +10,7 @@ use super::wire::Wire;
 use super::{buffers, Shared};
 use crate::model::credentials::Presented;
 use crate::model::downlink::{Downlink, DownlinkBody};
+use crate::model::queue::Queue;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::session::Transport;
 use crate::registry::handle::SessionEnd;
@@ -20,7 +21,6 @@ use crate::transport::mqtt::codec::Packet;
 use crate::transport::mqtt::session::{ConnectAs, Effects, Granted, Input};
 use actix_rt::ArbiterHandle;
 use bytes::BytesMut;
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -51,7 +51,7 @@ pub(super) struct Connection {
     /// When it must have taken some of it.
     pub(super) write_by: Option<Duration>,
     pub(super) handle: Option<DeviceHandle>,
-    pub(super) tickets: VecDeque<Ticket>,
+    pub(super) tickets: Queue<Ticket>,
     pub(super) downlinks: Option<DownlinkReceiver>,
     pub(super) timer: Pin<Box<Sleep>>,
     /// The timer wakes this task as it is.
@@ -79,7 +79,7 @@ impl Connection {
             output: BytesMut::new(),
             write_by: None,
             handle: None,
-            tickets: VecDeque::new(),
+            tickets: Queue::default(),
             downlinks: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
             timed: false,
@@ -176,6 +176,7 @@ impl Connection {
             self.talk.session.excuse_silence(self.talk.now());
         }
         self.talk.handle(Input::Tick, fx);
+        self.tickets.release();
         if self.talk.session.lets_downlinks_wait() {
             self.look_behind_the_line(fx);
         }

@@ -5,9 +5,9 @@ use super::connection::Connection;
 use super::conversation::Conversation;
 use super::gate::Pass;
 use super::wire::Parted;
+use crate::model::queue::Queue;
 use crate::registry::{Credit, DeviceHandle, DownlinkReceiver, Ticket};
 use bytes::BytesMut;
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct Moving {
     output: BytesMut,
     write_by: Option<Duration>,
     handle: Option<DeviceHandle>,
-    tickets: VecDeque<Ticket>,
+    tickets: Queue<Ticket>,
     downlinks: Option<DownlinkReceiver>,
     told: bool,
 }

@@ -12,7 +12,6 @@ use crate::transport::mqtt::codec::packet::{Ack, Publish};
 use crate::transport::mqtt::codec::{code, Level, Packet, QoS};
 use crate::transport::mqtt::mapping::downlink::{attribute_changes, rpc_request, Message};
 use crate::transport::mqtt::mapping::Kind;
-use std::collections::VecDeque;
 
 /// Most bytes of a PUBLISH of attribute changes around its payload: fixed header, the longest
 /// topic of them, packet id, no properties.
@@ -23,9 +22,9 @@ const PUBLISH_FRAME: u32 = 5 + 2 + "v1/devices/me/attributes".len() as u32 + 2 +
 pub(super) struct Outbound {
     last_id: u16,
     /// Sent at QoS 1, not yet acknowledged, in the order of sending.
-    pub flights: VecDeque<Flight>,
+    pub flights: Scarce<Flight>,
     /// Waiting for room in the window.
-    pub waiting: VecDeque<Flight>,
+    pub waiting: Scarce<Flight>,
     waiting_bytes: usize,
     /// Acknowledged retransmissions of an earlier connection's downlinks: the actor may have
     /// offered its copy before it heard of that.
@@ -74,7 +73,7 @@ impl Outbound {
 
     pub fn wait(&mut self, flight: Flight) {
         self.waiting_bytes += flight.message.payload.len();
-        self.waiting.push_back(flight);
+        self.waiting.push(flight);
     }
 
     fn knows(&self, id: DownlinkId) -> bool {
@@ -231,7 +230,7 @@ impl Open {
     /// Sends what fits into the window.
     pub fn pump(&mut self, fx: &mut Effects) {
         while self.outbound.flights.len() < usize::from(self.client.window) {
-            let Some(mut flight) = self.outbound.waiting.pop_front() else {
+            let Some(mut flight) = self.outbound.waiting.remove(0) else {
                 return;
             };
             let payload = flight.message.payload.len();
@@ -255,7 +254,7 @@ impl Open {
         publish.dup = flight.dup;
         fx.send.push(Packet::Publish(publish));
         let downlink = flight.downlink;
-        self.outbound.flights.push_back(flight);
+        self.outbound.flights.push(flight);
         if let Some(id) = downlink {
             let parts_left = |flight: &Flight| flight.downlink == Some(id);
             if !self.outbound.waiting.iter().any(parts_left) {

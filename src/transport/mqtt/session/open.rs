@@ -8,11 +8,11 @@ use super::publish::Inbound;
 use super::subscribe::Table;
 use super::{Effects, Input, Now, Settings};
 use crate::model::device::ProfileOptions;
+use crate::model::queue::Queue;
 use crate::model::reject::Rejection;
 use crate::model::uplink::Uplink;
 use crate::transport::mqtt::codec::{Level, Packet};
 use crate::transport::mqtt::error::Violation;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What an uplink on its way costs beside what it holds, in bytes: itself, its outcome, its places in
@@ -38,7 +38,7 @@ pub(super) struct Open {
     pub expiry: Duration,
     pub table: Table,
     /// What waits for an outcome, in the order of `Effects::submit`.
-    pub pending: VecDeque<Pending>,
+    pub pending: Queue<Pending>,
     pub pending_bytes: usize,
     pub inbound: Inbound,
     pub outbound: Outbound,
@@ -58,7 +58,7 @@ impl Open {
             keepalive,
             expiry,
             table: Table::default(),
-            pending: VecDeque::new(),
+            pending: Queue::default(),
             pending_bytes: 0,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
@@ -132,6 +132,8 @@ impl Open {
             Packet::Subscribe(subscribe) => self.subscribe(settings, subscribe, fx),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe, fx),
             Packet::Pingreq => {
+                // Who has to say that he is there has been quiet for a while.
+                self.pending.release();
                 fx.send.push(Packet::Pingresp);
                 self.submit(Uplink::Activity, Then::Nothing, 0, fx);
             }
@@ -149,5 +151,18 @@ impl Open {
         fx.submit.push(uplink);
         self.pending.push_back(Pending { then, bytes });
         self.pending_bytes += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an idle connection keeps beside its task.
+    #[test]
+    fn an_idle_session_is_small() {
+        let size = std::mem::size_of::<Open>();
+        println!("session {size} bytes");
+        assert!(size <= 256, "{size} bytes");
     }
 }

@@ -4,6 +4,7 @@ use super::open::Open;
 use super::outcome::{Receipt, Then};
 use super::{Effects, Now, Settings};
 use crate::model::reject::{Reason, Rejection};
+use crate::model::scarce::Scarce;
 use crate::model::uplink::Uplink;
 use crate::transport::mqtt::codec::packet::{Ack, Publish};
 use crate::transport::mqtt::codec::{code, Packet, QoS};
@@ -23,7 +24,7 @@ pub(super) struct Inbound {
     /// QoS 2 packet ids before their PUBREL.
     handshakes: BTreeMap<u16, Handshake>,
     /// By alias - 1. Topics are kept parsed: an alias costs no more for a long name.
-    aliases: Vec<Option<Topic>>,
+    aliases: Scarce<Option<Topic>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,8 +97,8 @@ impl Inbound {
             return known.ok_or(Violation::NoTopic);
         }
         let topic = Topic::parse(&publish.topic);
-        if self.aliases.len() <= index {
-            self.aliases.resize(index + 1, None);
+        while self.aliases.len() <= index {
+            self.aliases.push(None);
         }
         if let Some(slot) = self.aliases.get_mut(index) {
             *slot = Some(topic.clone());
