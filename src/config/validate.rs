@@ -36,10 +36,14 @@ pub fn check_files(config: &Config, layers: &Layers) -> Result<(), ConfigError> 
     for (section, checked) in doors {
         if let Err(error) = checked {
             let key = format!("{section}.{}", error.key);
+            let why = match error.file.as_os_str().is_empty() {
+                true => error.why,
+                false => format!("{}: {}", error.file.display(), error.why),
+            };
             return Err(ConfigError::BadValue {
                 place: layers.place_of(&key),
                 key,
-                why: format!("{}: {}", error.file.display(), error.why),
+                why,
             });
         }
     }
@@ -84,6 +88,16 @@ fn addresses(config: &Config) -> Vec<Rule> {
             why: ADDRESS,
         },
         Rule {
+            key: "http.tls.bind",
+            holds: is_address(&config.http.tls.bind),
+            why: ADDRESS,
+        },
+        Rule {
+            key: "mqtt.tls.bind",
+            holds: is_address(&config.mqtt.tls.bind),
+            why: ADDRESS,
+        },
+        Rule {
             key: "coap.dtls.bind",
             holds: is_address(&config.coap.dtls.bind),
             why: ADDRESS,
@@ -97,8 +111,19 @@ fn addresses(config: &Config) -> Vec<Rule> {
 }
 
 fn limits(config: &Config) -> Vec<Rule> {
-    let mqtt = &config.mqtt;
+    const NO_PROXY: &str = "keeps nobody away without proxy_protocol = true";
+    let (mqtt, http) = (&config.mqtt, &config.http);
     vec![
+        Rule {
+            key: "mqtt.proxy_from",
+            holds: mqtt.proxy_from.is_empty() || mqtt.proxy_protocol,
+            why: NO_PROXY,
+        },
+        Rule {
+            key: "http.proxy_from",
+            holds: http.proxy_from.is_empty() || http.proxy_protocol,
+            why: NO_PROXY,
+        },
         Rule {
             key: "mqtt.max_packet",
             holds: (256..=256 << 20).contains(&mqtt.max_packet.0),

@@ -42,6 +42,13 @@ fn files_of_certificates_are_read_and_what_is_wrong_is_told_with_key_and_line() 
             4,
             "no revocation list",
         ),
+        (
+            "private_key = \"a.key\"",
+            "private_key",
+            2,
+            "means nothing without a certificate",
+        ),
+        ("bind = \"8443\"", "bind", 2, "not an address with a port"),
     ] {
         let error = load(&format!("[http.tls]\n{text}\n")).err().unwrap();
         let text = error.to_string();
@@ -50,5 +57,20 @@ fn files_of_certificates_are_read_and_what_is_wrong_is_told_with_key_and_line() 
         assert!(text.contains(why), "{text}");
     }
     let keyless = load("[http.tls]\ncertificate = \"a.pem\"\n").err().unwrap();
-    assert!(keyless.to_string().contains("http.tls.private_key"));
+    let keyless = keyless.to_string();
+    assert!(
+        keyless.contains("`http.tls.private_key`: is missing"),
+        "{keyless}"
+    );
+    for (from, why) in [
+        ("10.0.0.0/8", "proxy_protocol"),
+        ("10.0.0.1/8", "behind its /8"),
+    ] {
+        let error = load(&format!("[mqtt]\nproxy_from = \"{from}\"\n"))
+            .err()
+            .unwrap();
+        let text = error.to_string();
+        assert!(text.contains("config.toml:2: `mqtt.proxy_from`"), "{text}");
+        assert!(text.contains(why), "{text}");
+    }
 }

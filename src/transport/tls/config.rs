@@ -54,7 +54,27 @@ impl Config {
     pub fn check(&self) -> Result<(), TlsError> {
         match self.is_on() {
             true => context::load(self).map(drop),
-            false => Ok(()),
+            false => self.nothing_without_certificate(),
+        }
+    }
+
+    /// Somebody who names these files expects the door to be open.
+    fn nothing_without_certificate(&self) -> Result<(), TlsError> {
+        let files = [
+            ("private_key", &self.private_key),
+            ("client_ca", &self.client_ca),
+            ("client_crl", &self.client_crl),
+        ];
+        let mut named = files
+            .iter()
+            .filter(|(_, file)| !file.as_os_str().is_empty());
+        match named.next() {
+            None => Ok(()),
+            Some((key, file)) => Err(TlsError::new(
+                key,
+                file,
+                "means nothing without a certificate",
+            )),
         }
     }
 }
