@@ -219,7 +219,7 @@ mod tests {
         );
         println!("task {task} (actor {actor}), turn {turn} (state {state}), session {session}");
         assert!(task <= 384, "{task} bytes");
-        assert!(turn <= 448, "{turn} bytes");
+        assert!(turn <= 384, "{turn} bytes");
         assert!(session <= 112, "{session} bytes");
     }
 }

@@ -127,6 +127,11 @@ impl Desk {
         idle
     }
 
+    #[cfg(test)]
+    pub fn has_actor(&self) -> bool {
+        self.top.lock().actor.is_some()
+    }
+
     /// Nothing is taken any more.
     pub fn is_closed(&self) -> bool {
         self.top.lock().closed

@@ -4,8 +4,8 @@
 //! channel takes 800 bytes before the first message (a block of 32 places, padded cache lines).
 
 use crate::model::downlink::Downlink;
+use crate::model::scarce::Scarce;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ pub struct DownlinkReceiver(Arc<Mutex<Line>>);
 
 struct Line {
     /// Gives its memory back when it is empty.
-    waiting: VecDeque<Box<Downlink>>,
-    room: usize,
+    waiting: Scarce<Box<Downlink>>,
+    room: u32,
     /// Said by `end_with`; it comes behind all others.
     last: Option<Box<Downlink>>,
     closed: bool,
@@ -31,8 +31,8 @@ struct Line {
 /// A line in which at most `room` downlinks wait.
 pub fn downlink_line(room: usize) -> (DownlinkSender, DownlinkReceiver) {
     let line = Arc::new(Mutex::new(Line {
-        waiting: VecDeque::new(),
-        room: room.max(1),
+        waiting: Scarce::default(),
+        room: u32::try_from(room.max(1)).unwrap_or(u32::MAX),
         last: None,
         closed: false,
         deserted: false,
@@ -43,10 +43,7 @@ pub fn downlink_line(room: usize) -> (DownlinkSender, DownlinkReceiver) {
 
 impl Line {
     fn take(&mut self) -> Option<Box<Downlink>> {
-        let next = self.waiting.pop_front();
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
+        let next = self.waiting.remove(0);
         next.or_else(|| self.last.take())
     }
 }
@@ -55,9 +52,10 @@ impl DownlinkSender {
     /// False: the line is full, or at its end.
     pub fn offer(&self, downlink: Box<Downlink>) -> bool {
         self.put(|line| {
-            let room = line.waiting.len() < line.room && line.last.is_none() && !line.deserted;
+            let room = line.waiting.len() < line.room as usize;
+            let room = room && line.last.is_none() && !line.deserted;
             if room {
-                line.waiting.push_back(downlink);
+                line.waiting.push(downlink);
             }
             room
         })
@@ -208,6 +206,6 @@ mod tests {
     #[test]
     fn an_idle_line_is_small() {
         let size = std::mem::size_of::<Mutex<Line>>();
-        assert!(size <= 80, "{size} bytes");
+        assert!(size <= 48, "{size} bytes");
     }
 }

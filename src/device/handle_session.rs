@@ -81,7 +81,7 @@ impl State {
     fn make_room(&mut self, transport: Transport, limit: usize, now: Millis, fx: &mut Effects) {
         let claims = self.claims.iter().filter(|c| c.transport == transport);
         let claims = claims.count();
-        let deadline = now.saturating_add(self.patience);
+        let deadline = self.patience_ends(now);
         let sessions = self.sessions.iter_mut();
         let mut own: Vec<&mut Session> = sessions.filter(|s| s.transport == transport).collect();
         let needed = (own.len() + claims).saturating_sub(limit);
@@ -286,7 +286,7 @@ impl State {
 
     /// Tells one session to end.
     pub fn end_one(&mut self, epoch: Epoch, reason: Reason, now: Millis, fx: &mut Effects) {
-        let deadline = now.saturating_add(self.patience);
+        let deadline = self.patience_ends(now);
         let live = self.session_mut(epoch).filter(|s| s.ending.is_none());
         if let Some(session) = live {
             session.ending = Some((deadline, reason));
@@ -296,7 +296,7 @@ impl State {
 
     /// Tells live sessions (and requests) to end: disabled, other credentials, deleted, stopping.
     pub fn end_all(&mut self, reason: Reason, now: Millis, fx: &mut Effects) {
-        let deadline = now.saturating_add(self.patience);
+        let deadline = self.patience_ends(now);
         for session in &mut self.sessions {
             if !matches!(session.ending, Some((_, why)) if why != Reason::TakenOver) {
                 let deadline = session.ending.map_or(deadline, |(before, _)| before);

@@ -22,23 +22,26 @@ pub trait Host: Send + Sync {
 
 /// Hands out epochs: they only grow, over restarts too (design.md 7.4).
 #[derive(Clone, Debug)]
-pub struct Epochs {
+pub struct Epochs(Arc<Counter>);
+
+#[derive(Debug)]
+struct Counter {
     incarnation: Incarnation,
-    last: Arc<AtomicU32>,
+    last: AtomicU32,
 }
 
 impl Epochs {
     pub fn new(incarnation: Incarnation) -> Self {
-        Self {
+        Self(Arc::new(Counter {
             incarnation,
-            last: Arc::new(AtomicU32::new(0)),
-        }
+            last: AtomicU32::new(0),
+        }))
     }
 
     /// The next one. Four thousand million of them last for one start of the node.
     pub fn take(&self) -> Epoch {
-        let n = self.last.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
-        Epoch::new(self.incarnation, n)
+        let n = self.0.last.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        Epoch::new(self.0.incarnation, n)
     }
 }
 

@@ -123,7 +123,7 @@ pub type CallReply = Option<CommandReply>;
 pub type PollReply = Result<Option<Polled>, Rejection>;
 
 /// One poll of one actor life.
-pub type PollId = u64;
+pub type PollId = u32;
 
 /// The mail of a device actor. All of it waits in one queue: the device's order.
 pub enum Mail {

@@ -85,8 +85,8 @@ pub struct Notes {
 pub struct State {
     pub device: DeviceId,
     pub(super) config: Arc<Config>,
-    /// How long a session that was told to end may take.
-    pub(super) patience: Millis,
+    /// How long a session that was told to end may take, in milliseconds.
+    patience: u32,
     pub(super) epochs: Epochs,
     pub life: Epoch,
     /// Highest epoch of this device so far.
@@ -96,7 +96,7 @@ pub struct State {
     pub sessions: Vec<Session>,
     pub(super) claims: Scarce<Claim>,
     /// Single requests that hold a line.
-    pub(super) visitors: usize,
+    pub(super) visitors: u32,
     /// Requests admitted up to this epoch may not speak any more, and why.
     pub(super) revoked: Option<(Epoch, Reason)>,
     pub(super) stored: Option<Box<StoredSession>>,
@@ -127,7 +127,7 @@ impl State {
         );
         Self {
             device,
-            patience: i64::try_from(takeover_timeout.as_millis()).unwrap_or(i64::MAX),
+            patience: u32::try_from(takeover_timeout.as_millis()).unwrap_or(u32::MAX),
             config,
             epochs,
             life,
@@ -147,6 +147,11 @@ impl State {
             rpcs: Rpcs::default(),
             closed: None,
         }
+    }
+
+    /// When a session that is told to end now must be gone.
+    pub(super) fn patience_ends(&self, now: Millis) -> Millis {
+        now.saturating_add(Millis::from(self.patience))
     }
 
     pub(super) fn take_epoch(&mut self) -> Epoch {

@@ -37,6 +37,8 @@ pub struct Outside {
     pub limits: ServerLimits,
 }
 
+const SPEAKS: Millis = Millis::MAX;
+
 pub struct Turn {
     pub(super) state: State,
     pub(super) lines: Lines,
@@ -48,7 +50,8 @@ pub struct Turn {
     pub(super) absent: Option<Box<Option<Rejection>>>,
     /// Dropped when the last session is over and everything is written.
     pub(super) stopping: Scarce<oneshot::Sender<()>>,
-    quiet_since: Option<Millis>,
+    /// `SPEAKS`: it is not quiet.
+    quiet_since: Millis,
     pub(super) hold_until: Millis,
     /// All is written and nobody is here: the actor may go.
     pub(super) leaving: bool,
@@ -70,7 +73,7 @@ impl Turn {
             last_poll: 0,
             absent: None,
             stopping: Scarce::default(),
-            quiet_since: None,
+            quiet_since: SPEAKS,
             hold_until: 0,
             leaving: false,
         }
@@ -213,7 +216,7 @@ impl Turn {
             self.leaving = true;
             return;
         }
-        if !only_ticks || self.quiet_since.is_none() || !self.state.is_quiet() {
+        if !only_ticks || self.quiet_since == SPEAKS || !self.state.is_quiet() {
             self.note_quiet(now);
         }
         if self.leave_at().is_some_and(|at| at <= now) {
@@ -223,7 +226,7 @@ impl Turn {
 
     /// Somebody spoke: from now on it is quiet, or it is not.
     pub(super) fn note_quiet(&mut self, now: Millis) {
-        self.quiet_since = self.state.is_quiet().then_some(now);
+        self.quiet_since = if self.state.is_quiet() { now } else { SPEAKS };
     }
 
     fn leave_at(&self) -> Option<Millis> {
@@ -231,7 +234,7 @@ impl Turn {
         let full = self.limits.as_ref().map_or(0, |limits| limits.full_at());
         // A new actor would begin with full buckets.
         let leave = |at: Millis| at.saturating_add(idle_after).max(full);
-        self.quiet_since.map(leave)
+        (self.quiet_since != SPEAKS).then(|| leave(self.quiet_since))
     }
 
     /// When the next tick is needed.

@@ -96,7 +96,7 @@ impl Turn {
             return;
         }
         self.forget_gone_polls();
-        self.last_poll += 1;
+        self.last_poll = self.last_poll.wrapping_add(1);
         let poll = WaitingPoll {
             id: self.last_poll,
             kind,

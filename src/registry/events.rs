@@ -2,8 +2,10 @@
 //!
 //! Rings are kept in shards by device, so that busy devices do not wait for each other.
 
-use crate::model::event::DeviceEvent;
+use crate::model::event::{DeviceEvent, EventKind};
 use crate::model::ids::DeviceId;
+use crate::model::session::Transport;
+use crate::model::Millis;
 use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
 use std::collections::VecDeque;
@@ -153,13 +155,21 @@ impl EventHub {
     }
 }
 
+/// A [`DeviceEvent`] without its device, by which it is found.
+struct Row {
+    number: u64,
+    at: Millis,
+    transport: Option<Transport>,
+    kind: Arc<EventKind>,
+}
+
 /// The last rows of the devices of one shard, bounded for each and for all together.
 struct Rings {
     per_device: usize,
     capacity: usize,
     next: u64,
     kept: usize,
-    devices: AHashMap<DeviceId, VecDeque<(u64, DeviceEvent)>>,
+    devices: AHashMap<DeviceId, VecDeque<Row>>,
     /// In order of arrival; may name rows that their device's ring has dropped already.
     order: VecDeque<(u64, DeviceId)>,
 }
@@ -187,7 +197,12 @@ impl Rings {
             // Of most devices there are one or two rows, about their connection.
             ring.reserve_exact(ring.len().max(1));
         }
-        ring.push_back((self.next, event));
+        ring.push_back(Row {
+            number: self.next,
+            at: event.at,
+            transport: event.transport,
+            kind: event.kind,
+        });
         self.kept += 1;
         if ring.len() > self.per_device {
             ring.pop_front();
@@ -208,7 +223,7 @@ impl Rings {
         let Some(ring) = self.devices.get_mut(&device) else {
             return;
         };
-        if ring.front().is_some_and(|(first, _)| *first == number) {
+        if ring.front().is_some_and(|first| first.number == number) {
             ring.pop_front();
             self.kept -= 1;
         }
@@ -222,7 +237,7 @@ impl Rings {
         self.order.retain(|(number, device)| {
             let ring = devices.get(device);
             let first = ring.and_then(|ring| ring.front());
-            first.is_some_and(|(first, _)| first <= number)
+            first.is_some_and(|first| first.number <= *number)
         });
     }
 
@@ -231,14 +246,19 @@ impl Rings {
             return Vec::new();
         };
         let skip = ring.len().saturating_sub(limit);
-        ring.iter().skip(skip).map(|(_, e)| e.clone()).collect()
+        let event = |row: &Row| DeviceEvent {
+            device,
+            at: row.at,
+            transport: row.transport,
+            kind: row.kind.clone(),
+        };
+        ring.iter().skip(skip).map(event).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::event::EventKind;
 
     fn row(device: DeviceId, n: u32) -> DeviceEvent {
         DeviceEvent {

@@ -220,7 +220,7 @@ impl World {
                 state.poll(poll, Transport::Http, now, fx);
             }
             Event::Written { poll, written } => {
-                let id = u64::from(poll) % (self.last_poll + 1);
+                let id = u32::from(poll) % (self.last_poll + 1);
                 state.poll_written(id, written, now, fx);
             }
             Event::SharedChange => state.shared_revision += 1,

@@ -21,6 +21,41 @@ async fn an_idle_actor_goes_and_comes_back_with_what_it_knew() {
 }
 
 #[actix::test]
+async fn a_device_at_rest_has_no_actor_and_its_next_mail_calls_one() {
+    let house = House::with(MemoryStore::new(), |_| ());
+    let device = house.device("a").await;
+    let session = house.connect("a").await;
+    let desk = house.registry.actors().desk(device).unwrap();
+    for _ in 0..2 {
+        until("the actor has gone", async || !desk.has_actor()).await;
+        session.send(points(1, "t", 1)).await;
+        let snapshot = house.snapshot(device).await;
+        assert_eq!(snapshot.sessions, 1, "the session stayed");
+    }
+    let same = house.registry.actors().desk(device).unwrap();
+    assert_eq!(same.life, desk.life);
+}
+
+#[actix::test]
+async fn what_falls_due_at_a_desk_without_an_actor_calls_one() {
+    let house = House::with(MemoryStore::new(), |s| {
+        s.device.inactivity_timeout = ms(4_000);
+    });
+    let device = house.device("a").await;
+    let session = house.connect("a").await;
+    let desk = house.registry.actors().desk(device).unwrap();
+    until("the actor has gone", async || !desk.has_actor()).await;
+    until("the device counts as inactive", async || {
+        let keys = [Key::from("active")];
+        let scope = Scope::Server;
+        let found = house.store.attributes(device, scope, Some(&keys)).await;
+        found.unwrap().iter().any(|a| a.value == Value::Bool(false))
+    })
+    .await;
+    drop(session);
+}
+
+#[actix::test]
 async fn of_two_values_for_one_time_the_later_wins_over_lives_and_restarts() {
     let house = House::with(MemoryStore::new(), |s| s.device.idle_after = ms(1));
     let device = house.device("a").await;

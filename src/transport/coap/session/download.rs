@@ -100,7 +100,7 @@ impl Endpoint {
         let oldest = (state.downloads.len() >= most).then_some(0);
         let same = state.downloads.iter().position(|known| known.key == key);
         if let Some(at) = same.or(oldest).filter(|at| *at < state.downloads.len()) {
-            self.bodies -= state.downloads.remove(at).bytes();
+            self.bodies -= state.downloads.remove(at).map_or(0, |old| old.bytes());
         }
         if self.bodies + answer.payload.len() > self.settings.body_memory {
             return;

@@ -4,10 +4,11 @@
 use super::effects::{Effects, Ended, ObservationId, Step};
 use super::peers::Slot;
 use super::Endpoint;
+use crate::model::scarce::Scarce;
 use crate::transport::coap::codec::{Kind, Writer};
 use ahash::AHashMap;
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// After so many acknowledgements of nothing a peer's next one does not show that it is there.
@@ -49,7 +50,7 @@ pub(super) struct Outgoings {
 #[derive(Default)]
 pub(super) struct Line {
     in_flight: u32,
-    waiting: VecDeque<Confirmable>,
+    waiting: Scarce<Confirmable>,
 }
 
 impl Line {
@@ -116,7 +117,7 @@ impl Endpoint {
         } else if full {
             return false;
         } else {
-            line.waiting.push_back(message);
+            line.waiting.push(message);
         }
         true
     }
@@ -179,9 +180,8 @@ impl Endpoint {
             return;
         };
         state.line.in_flight = state.line.in_flight.saturating_sub(1);
-        match state.line.waiting.pop_front() {
-            Some(message) => self.launch(slot, message, now, fx),
-            None => state.line.waiting = VecDeque::new(),
+        if let Some(message) = state.line.waiting.remove(0) {
+            self.launch(slot, message, now, fx);
         }
     }
 

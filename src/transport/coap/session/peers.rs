@@ -4,6 +4,7 @@ use super::download::Download;
 use super::outgoing::Line;
 use super::upload::Upload;
 use super::Random;
+use crate::model::scarce::Scarce;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -39,8 +40,8 @@ pub(super) struct State {
     /// Its remembered message ids, oldest first, with the second of their arrival.
     pub recent: VecDeque<(u16, u32)>,
     pub line: Line,
-    pub uploads: Vec<Upload>,
-    pub downloads: Vec<Download>,
+    pub uploads: Scarce<Upload>,
+    pub downloads: Scarce<Download>,
     pub observations: SmallVec<[u32; 2]>,
     /// When it is looked after next.
     pub sweep_at: Option<Duration>,
@@ -122,8 +123,8 @@ impl Peers {
             heard: Duration::ZERO,
             recent: VecDeque::new(),
             line: Line::default(),
-            uploads: Vec::new(),
-            downloads: Vec::new(),
+            uploads: Scarce::default(),
+            downloads: Scarce::default(),
             observations: SmallVec::new(),
             sweep_at: None,
         }) as Slot;

@@ -69,7 +69,7 @@ impl Endpoint {
         };
         if state.uploads.len() >= most && !state.uploads.is_empty() {
             // A client that began another has most likely given up the oldest.
-            self.bodies -= state.uploads.remove(0).bytes();
+            self.bodies -= state.uploads.remove(0).map_or(0, |old| old.bytes());
         }
         state.uploads.push(Upload {
             key,
@@ -124,7 +124,7 @@ impl Endpoint {
             return;
         };
         if let Some(at) = state.uploads.iter().position(|upload| upload.key == key) {
-            self.bodies -= state.uploads.remove(at).bytes();
+            self.bodies -= state.uploads.remove(at).map_or(0, |old| old.bytes());
         }
     }
 }
