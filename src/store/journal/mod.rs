@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of: tables, sled, what a change means.
 
+mod blocks;
 pub mod bound;
 pub mod bundle;
 mod encode;

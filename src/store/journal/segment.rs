@@ -1,30 +1,33 @@
 //! One file of the journal: `<first sequence, 20 digits>.seg`, frames one after the other.
 //!
 //! Small commits find zeros where they write: blocks and length of the file are there already, so a
-//! sync writes the data and nothing about the file (half the time). What is left of the zeros when
-//! the file is closed is cut off; after a kill they are a torn tail like any other.
+//! sync writes nothing about the file (half the time). What is left of the zeros when the file is
+//! closed is cut off; after a kill they are a torn tail like any other.
 //!
 //! A frame whose sequence is at or above the name of the next segment is void: it belongs to a
 //! commit that failed after some of its bytes had reached the file, and was never acknowledged.
 
+use super::blocks::{BlockFile, BLOCK};
 use super::io;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const SUFFIX: &str = ".seg";
 /// Zeros written ahead in one go.
 const AHEAD: usize = 1 << 20;
-static ZEROS: [u8; AHEAD] = [0; AHEAD];
+static ZEROS: Zeros = Zeros([0; AHEAD]);
 /// Commits above this do without: writing zeros for them would cost as much as it saves.
 const SMALL: usize = AHEAD / 16;
 
+/// Whole blocks of memory.
+#[repr(align(4096))]
+struct Zeros([u8; AHEAD]);
+
 /// The segment that is being written.
 pub struct Segment {
-    file: File,
-    path: PathBuf,
+    file: BlockFile,
     first: LogSequence,
     /// Bytes of frames that are whole and synced, or about to be.
     length: u64,
@@ -40,17 +43,11 @@ impl Segment {
     /// Makes the segment whose first frame will be `first`, and syncs the directory. It will be
     /// closed when it has about `full` bytes.
     pub fn create(directory: &Path, first: LogSequence, full: u64) -> Result<Self, StoreError> {
-        let path = path_of(directory, first);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&path)
+        let file = BlockFile::create(&path_of(directory, first))
             .map_err(|e| io("creating a journal segment", e))?;
         sync_directory(directory)?;
         Ok(Self {
             file,
-            path,
             first,
             length: 0,
             end: 0,
@@ -65,7 +62,7 @@ impl Segment {
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     pub fn length(&self) -> u64 {
@@ -85,6 +82,7 @@ impl Segment {
             return Err((io("syncing the journal", error), false));
         }
         self.length += bytes.len() as u64;
+        self.file.keep(self.length, bytes);
         Ok(())
     }
 
@@ -98,11 +96,11 @@ impl Segment {
         #[cfg(test)]
         if let Some(part) = self.faults.write_fails() {
             let part = &bytes[..part.min(bytes.len())];
-            self.file.write_all_at(part, self.length)?;
+            self.file.put(self.length, part)?;
             return Err(std::io::ErrorKind::StorageFull.into());
         }
-        self.file.write_all_at(bytes, self.length)?;
-        self.write_zeros(self.length + bytes.len() as u64, bytes.len());
+        let written = self.file.put(self.length, bytes)?;
+        self.write_zeros(written, bytes.len());
         Ok(())
     }
 
@@ -113,11 +111,12 @@ impl Segment {
         }
         self.end = written;
         let wanted = self.full.saturating_sub(written).min(AHEAD as u64) as usize;
-        let zeros = ZEROS.get(..wanted).unwrap_or_default();
+        let whole = wanted / BLOCK * BLOCK;
+        let zeros = ZEROS.0.get(..whole).unwrap_or_default();
         if commit > SMALL || zeros.is_empty() {
             return;
         }
-        match self.file.write_all_at(zeros, written) {
+        match self.file.write(zeros, written) {
             Ok(()) => self.end += zeros.len() as u64,
             // No room for them: the commit itself is written, and the next one will tell.
             Err(_) => drop(self.file.set_len(written)),
@@ -129,7 +128,7 @@ impl Segment {
         if self.faults.sync_fails() {
             return Err(std::io::Error::other("injected"));
         }
-        self.file.sync_data()
+        self.file.sync()
     }
 
     fn cut_back(&mut self) -> bool {

@@ -68,22 +68,23 @@ async fn starts_without_commits_leave_one_empty_segment() {
 
 #[tokio::test]
 async fn zeros_written_ahead_are_no_damage_after_a_kill_and_do_not_outlive_a_closed_segment() {
+    const SEGMENT: u64 = 24 * 4096;
     let directory = TempDir::new().unwrap();
     let length = || {
         let (_, path) = segment::list(directory.path()).unwrap().remove(0);
         std::fs::metadata(path).unwrap().len()
     };
-    let rig = Rig::open(directory.path(), 100_000);
+    let rig = Rig::open(directory.path(), SEGMENT);
     rig.journal.commit(batch(0)).await.unwrap();
-    assert_eq!(length(), 100_000, "the whole segment is there");
+    assert_eq!(length(), SEGMENT, "the whole segment is there");
     rig.journal.commit(batch(1)).await.unwrap();
-    assert_eq!(length(), 100_000);
+    assert_eq!(length(), SEGMENT);
     // As a kill leaves it.
     std::mem::forget(rig);
     let (replayed, _) = read(directory.path());
     assert_eq!((replayed.last, replayed.damaged), (2, 0));
     assert_eq!(length(), replayed.segments[0].bytes, "cut off");
-    let rig = Rig::open(directory.path(), 100_000);
+    let rig = Rig::open(directory.path(), SEGMENT);
     rig.journal.commit(batch(2)).await.unwrap();
     drop(rig);
     for (_, path) in segment::list(directory.path()).unwrap() {
