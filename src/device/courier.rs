@@ -2,7 +2,8 @@
 //! the journal and one wake back for all of them, and the actors are woken on their own thread.
 //!
 //! It goes when the thread has run out of other work, or with a full bag. While a bag is under way
-//! the next one is filled, as the log itself would have it wait: it goes when the first is back.
+//! the next one is filled, as the log itself would have it wait: it goes when the first is back, and
+//! what those say who were waiting for that one goes along.
 
 use super::turn::clock;
 use super::turn_direct::Flight;
@@ -129,14 +130,13 @@ impl Courier {
         let trip = Trip::begin(&self);
         let results = self.store.commit_all(bag.batches).await;
         drop(trip);
-        if self.count() > 0 && self.under_way.get() == 0 && !self.leaving.get() {
-            // Before anybody hears of this one, so that the journal need not wait.
-            let next = self.bag.take();
-            actix::spawn(self.clone().carry(next));
-        }
         let now = clock();
         for (waiter, result) in bag.waiters.into_iter().zip(results) {
             waiter.tell(result.map(|_| ()), now);
+        }
+        // Who has been answered soon says more: a bag that takes that along saves a commit.
+        if self.count() > 0 && self.under_way.get() == 0 && !self.leaving.replace(true) {
+            actix::spawn(self.clone().gather());
         }
     }
 
@@ -223,6 +223,38 @@ mod tests {
             assert_eq!(found.len(), usize::from(n != 50), "{n}");
         }
         assert_eq!((courier.under_way.get(), courier.count()), (0, 0));
+    }
+
+    #[actix::test]
+    async fn what_is_said_upon_an_answer_goes_along_with_what_gathered_before_it() {
+        let memory = MemoryStore::new();
+        let store: SharedStore = Arc::new(memory.clone());
+        let courier = Courier::of_thread(&store);
+        let state = |courier: &Courier| (courier.under_way.get(), courier.count());
+        let commit = |value: &str| {
+            let (courier, value) = (courier.clone(), value.to_owned());
+            actix::spawn(async move { courier.commit(batch(DeviceId::new(), value)).await })
+        };
+        let gate = memory.gate();
+        let first = commit("first");
+        while memory.waiting_commits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let gathered = commit("gathered");
+        tokio::task::yield_now().await;
+        assert_eq!(state(&courier), (1, 1));
+        drop(gate);
+        assert_eq!(first.await.unwrap(), Ok(()));
+        assert_eq!(state(&courier), (0, 1), "it has left before the answer");
+        let gate = memory.gate();
+        let next = commit("next");
+        while memory.waiting_commits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(state(&courier), (1, 0));
+        drop(gate);
+        assert_eq!(gathered.await.unwrap(), Ok(()));
+        assert_eq!(next.await.unwrap(), Ok(()));
     }
 
     #[actix::test]
