@@ -119,19 +119,15 @@ impl Turn {
             }
         }
         self.release(fx, group.at);
-        let mut open = SmallVec::new();
+        (group.bytes, group.points, group.has_attributes) = (0, 0, false);
         for ticket in std::mem::take(&mut group.tickets) {
             if ticket.outcomes.len() >= ticket.wanted {
                 // A session that has gone needs no answer.
                 let _ = ticket.reply.send(ticket.outcomes);
             } else {
-                open.push(ticket);
+                group.tickets.push(ticket);
             }
         }
-        let at = group.at;
-        *group = Group::new();
-        group.tickets = open;
-        group.at = at;
     }
 }
 

@@ -100,8 +100,8 @@ impl Connection {
     fn arm_timer(&mut self) {
         let waiting = self.downlinks.is_some() && self.talk.session.lets_downlinks_wait();
         let look = waiting.then(|| self.talk.now().mono + LOOK);
-        let next = [self.talk.session.deadline(), self.write_by, look];
-        let Some(next) = next.into_iter().flatten().min() else {
+        let next = earlier(self.talk.session.deadline(), self.write_by);
+        let Some(next) = earlier(next, look) else {
             return;
         };
         let next = tokio::time::Instant::from_std(self.talk.shared.at(next));
@@ -109,5 +109,12 @@ impl Connection {
             self.timer.as_mut().reset(next);
             self.timed = false;
         }
+    }
+}
+
+fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
