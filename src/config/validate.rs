@@ -192,7 +192,7 @@ fn limits(config: &Config) -> Vec<Rule> {
         Rule {
             key: "store.memory",
             holds: config.store.parts_of_memory() <= config.store.memory.0,
-            why: "must hold queue_bytes, head_memory and eight times cache",
+            why: "must hold queue_bytes, head_memory, change_memory and eight times cache",
         },
         Rule {
             key: "store.max_size",

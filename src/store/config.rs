@@ -15,6 +15,7 @@ pub struct Config {
     pub memory: ByteSize,
     pub queue_bytes: ByteSize,
     pub cache: ByteSize,
+    pub change_memory: ByteSize,
     pub head_memory: ByteSize,
     pub retention: Period,
     pub retention_slice: usize,
@@ -32,19 +33,21 @@ const OVERSHOOT: u64 = 2;
 pub struct Shares {
     pub queue: u64,
     pub heads: u64,
+    pub changes: u64,
     /// As sled is told.
     pub cache: u64,
 }
 
 impl Config {
     /// Parts that are not set (0) get their share: a quarter for the queue, three eighths for
-    /// heads, a quarter for sled. The rest is for what sealing, merging and reading take.
+    /// heads, a 128th for changes, a quarter for sled. The rest is for what sealing, merging and reading take.
     pub fn shares(&self) -> Shares {
         let memory = self.memory.0;
         let part = |set: ByteSize, share: u64| if set.0 > 0 { set.0 } else { share };
         Shares {
             queue: part(self.queue_bytes, memory / 4),
             heads: part(self.head_memory, memory / 8 * 3),
+            changes: part(self.change_memory, memory / 128),
             cache: part(self.cache, memory / 4 / SLED),
         }
     }
@@ -61,6 +64,7 @@ impl Config {
         shares
             .queue
             .saturating_add(shares.heads)
+            .saturating_add(shares.changes)
             .saturating_add(cache)
     }
 }

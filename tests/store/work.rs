@@ -33,6 +33,7 @@ pub fn config(path: &Path) -> Config {
         queue_bytes: ByteSize(1 << 20),
         cache: ByteSize(4 << 20),
         head_memory: ByteSize(64 << 10),
+        change_memory: ByteSize(0),
         retention: Period(Duration::ZERO),
         retention_slice: 1000,
         max_size: ByteSize(0),

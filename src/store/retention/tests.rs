@@ -35,6 +35,7 @@ fn house(retention: Millis, slice: usize, max_size: u64) -> House {
         queue_bytes: ByteSize(0),
         cache: ByteSize(0),
         head_memory: ByteSize(0),
+        change_memory: ByteSize(0),
         retention: Period(Duration::from_millis(retention as u64)),
         retention_slice: slice,
         max_size: ByteSize(max_size),

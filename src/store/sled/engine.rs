@@ -1,8 +1,8 @@
 //! The engine behind the journal: applies batches to tables and heads, and knows up to where the
 //! journal is needed. Heads become blocks aside (`sealing`, `merging`, on the thread of `upkeep`).
 //!
-//! Two watermarks (design.md 7.6 and 7.8). Entities: `applied`, in every sled batch of entities, so
-//! a replay skips entity changes at or below it. Telemetry: `SeriesState::sealed` of each device,
+//! Two watermarks (design.md 7.6 and 7.8). Entities: `applied`, in sled with the changes up to it
+//! (see `packed::draining`), so a replay skips entity changes at or below it. Telemetry: `SeriesState::sealed` of each device,
 //! in the sled batch of its blocks; a replay skips the device's points and deletions at or below
 //! it. A device's heads are sealed oldest first, each whole, and hold whole batches: so what is at
 //! or below `sealed` is in blocks, and all else is not.
@@ -99,8 +99,8 @@ impl Blocks {
 }
 
 impl Engine {
-    /// `head_memory`: bytes that heads may take.
-    pub fn new(table: Table, head_memory: usize) -> Result<Self, StoreError> {
+    /// Bytes that heads may take, and changes that are not in sled.
+    pub fn new(table: Table, heads: usize, changes: usize) -> Result<Self, StoreError> {
         let applied = match table.get(keys::APPLIED)? {
             Some(value) => record::decode("applied", &value)?,
             None => 0,
@@ -116,7 +116,7 @@ impl Engine {
             applied: AtomicU64::new(applied),
             directory: AtomicU64::new(0),
             durable: AtomicU64::new(0),
-            gate: Gate::new(head_memory),
+            gate: Gate::new(heads, changes),
             room: None,
             bell: Bell::default(),
             chime: Bell::default(),
@@ -187,15 +187,10 @@ impl Engine {
         self.durable.fetch_max(watermark, Ordering::AcqRel);
     }
 
-    /// Everything at or below this sequence is in sled (perhaps not flushed); writes the applied
-    /// sequence, so that it survives the segments.
+    /// Everything at or below this sequence is in sled (perhaps not flushed), and sled has been told
+    /// up to where it has all entity changes, so that this survives the segments.
     pub fn settled(&self) -> Result<LogSequence, StoreError> {
-        let turn = self.turn.lock();
-        let applied = self.applied();
-        let value = record::encode(&applied)?;
-        self.table
-            .write(vec![(keys::APPLIED.to_vec(), Some(value))])?;
-        drop(turn);
+        let applied = self.drain_changes()?;
         // Heads opened since then begin above `applied`; one that is gone by now is in sled.
         let needed = self.heads.first_needed();
         Ok(needed.map_or(applied, |first| applied.min(first.saturating_sub(1))))
@@ -211,7 +206,7 @@ impl Apply for Engine {
             step.batch(&mut tx, *sequence, batch)?;
         }
         if let Some((last, _)) = group.last() {
-            tx.commit(*last)?;
+            tx.commit()?;
             self.set_applied(*last);
         }
         let mut changes = group.iter().flat_map(|(_, batch)| &batch.changes);
@@ -221,7 +216,8 @@ impl Apply for Engine {
         }
         let weight = self.heads.weight();
         self.table.metrics.head_bytes(weight);
-        if step.froze || self.gate.is_tight(weight) {
+        let gathered = self.table.gathered.read().open_weight();
+        if step.froze || self.gate.is_tight(weight) || self.gate.is_much(gathered) {
             self.chime.ring();
         }
         Ok(())

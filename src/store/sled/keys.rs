@@ -43,8 +43,14 @@
 //!    80 'x'  expires 8 | rpc 16                               -> device (pending RPCs by due time)
 //!  0x81 'w'                                                   -> last applied sequence
 //!  0x81 'M'                                                   -> nothing (the tables 'M' are complete)
+//!  0x81 'P'                                                   -> nothing (small records are in leaves)
 //!  0x82 key | chunk 4                                         -> part of a value too long for one record
+//!  0x83 part 4                                                -> changes on their way to leaves
+//!  0x84 key                                                   -> leaf of small records that begins there
 //! ```
+//! The tables `s y m M b` and `80 g` stand in sled as drawn. All others are small: their records
+//! stand in leaves (see `packed`), under the keys drawn here; stores of the first versions have
+//! them in sled as drawn too.
 
 use crate::model::attributes::{Revision, Scope};
 use crate::model::ids::{
@@ -64,6 +70,58 @@ pub const APPLIED: &[u8] = &[0x81, b'w'];
 
 /// There once every block's range stands in `M` too: stores of the first version had none.
 pub const BY_TIME: &[u8] = &[0x81, b'M'];
+
+/// There once all small records are in leaves.
+pub const IN_LEAVES: &[u8] = &[0x81, b'P'];
+
+/// Prefix of changes on their way to leaves.
+pub const DRAIN: u8 = 0x83;
+/// Prefix of leaves.
+pub const LEAF: u8 = 0x84;
+
+/// Tables of a device, and of the system, whose records are small.
+const SMALL: &[u8] = b"dcvaturqielFOSRKA";
+/// Indexes whose records are small.
+const SMALL_INDEXES: &[u8] = b"noplckirx";
+
+/// Whether a key, or the prefix of some, belongs to a table of small records.
+pub fn is_small(key: &[u8]) -> bool {
+    let [first, table, ..] = key else {
+        return false;
+    };
+    match *first {
+        INDEX => SMALL_INDEXES.contains(table),
+        partition => partition < PARTITIONS && SMALL.contains(table),
+    }
+}
+
+/// Prefixes of all tables of small records.
+pub fn small_tables() -> impl Iterator<Item = [u8; 2]> {
+    let of_devices =
+        (0..PARTITIONS).flat_map(|first| SMALL.iter().map(move |table| [first, *table]));
+    of_devices.chain(SMALL_INDEXES.iter().map(|table| [INDEX, *table]))
+}
+
+/// A leaf by the key where it begins.
+pub fn leaf(begin: &[u8]) -> KeyBytes {
+    join(&[&[LEAF], begin])
+}
+
+pub fn drain_part(number: u32) -> KeyBytes {
+    join(&[&[DRAIN], &number.to_be_bytes()])
+}
+
+/// The first key behind all with this prefix; `None` when there is none.
+pub fn behind(prefix: &[u8]) -> Option<KeyBytes> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
 
 const SIGN: u64 = 1 << 63;
 

@@ -1,7 +1,7 @@
 //! The durable engine: the journal in front, sled behind (design.md 4 "Store" and 7).
 //!
-//! A commit is durable when the journal has it; then it is applied: entities to sled at once,
-//! points to open heads in memory, which a thread beside seals into blocks in sled. The tables are a pure
+//! A commit is durable when the journal has it; then it is applied: entity changes are gathered in
+//! memory, points go to open heads; a thread beside brings both into sled. The tables are a pure
 //! function of the log, so a start replays what the journal still holds.
 //!
 //! `sled` is named in this folder only.
@@ -15,8 +15,10 @@ mod engine;
 mod heads;
 mod keys;
 mod live;
+mod long;
 mod memory;
 mod merging;
+mod packed;
 mod read;
 mod record;
 mod room;
@@ -82,7 +84,10 @@ impl SledStore {
         moments::pass("start: sled open", || {});
         let table = Table::new(db, metrics.clone());
         telemetry::by_time::complete(&table)?;
-        let engine = Engine::new(table, ByteSize(shares.heads).bytes())?;
+        packed::complete(&table)?;
+        table.finish_drain()?;
+        let (heads, changes) = (ByteSize(shares.heads), ByteSize(shares.changes));
+        let engine = Engine::new(table, heads.bytes(), changes.bytes())?;
         let engine = Arc::new(engine.with_room(directory.room()?));
         let upkeep = upkeep::start(engine.clone())?;
         let mut progress = Replay::new(&engine);

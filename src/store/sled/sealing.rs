@@ -131,7 +131,7 @@ impl Engine {
                 sealed.push((*device, wanted));
             }
         }
-        tx.commit(self.applied())?;
+        tx.commit()?;
         for device in devices {
             self.heads.remove(*device);
         }

@@ -75,7 +75,7 @@ impl<'a> Replay<'a> {
 
     fn commit(&mut self) -> Result<(), StoreError> {
         let applied = self.engine.applied().max(self.last);
-        self.tx.commit(applied)?;
+        self.tx.commit()?;
         self.engine.set_applied(applied);
         self.taken = 0;
         Ok(())
@@ -161,7 +161,7 @@ impl<'a> Step<'a> {
         batch: &Batch,
     ) -> Result<(), StoreError> {
         let before = self.engine.applied().max(sequence.saturating_sub(1));
-        tx.commit(before)?;
+        tx.commit()?;
         self.engine.set_applied(before);
         let devices: BTreeSet<DeviceId> = batch.changes.iter().filter_map(device_of).collect();
         let devices: Vec<DeviceId> = devices.into_iter().collect();
@@ -184,7 +184,7 @@ impl<'a> Step<'a> {
                 apply::entity(tx, change)?;
             }
         }
-        tx.commit(self.engine.applied().max(sequence))
+        tx.commit()
     }
 
     fn entities_wanted(&self, sequence: LogSequence) -> bool {

@@ -1,15 +1,10 @@
-//! Reading the one sled tree. A value too long for one record stands in chunks (see `keys`): sled
-//! puts 16 values on a page and moves pages over 128 KiB into files of their own, which cost a
-//! sync each.
-//!
-//! ```text
-//!  short value:  version 1 ... | bytes        (version below 0xF0)
-//!  long value:   0xF0 | chunks u32 le | crc32 u32 le      the bytes are in the chunks
-//! ```
+//! Reading the one sled tree: small records from leaves (see `packed`), all others as they stand.
 
 use super::compactor::Written;
-use super::keys;
+use super::packed::rows::Held;
+use super::packed::{leaf, write, Gathered};
 use super::twin::Twin;
+use super::{keys, long};
 use crate::model::ids::{Partition, PARTITIONS};
 use crate::observability::Metrics;
 use crate::store::error::StoreError;
@@ -17,11 +12,6 @@ use parking_lot::{Mutex, RwLock};
 use sled::IVec;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-
-/// Longest value in one record: 16 of them and some keys stay below 128 KiB.
-pub const LONGEST: usize = 7 << 10;
-/// First byte of the record that stands for a long value.
-pub const LONG: u8 = 0xf0;
 
 /// A value as it is read back.
 pub type Bytes = IVec;
@@ -42,6 +32,8 @@ pub struct Table {
     /// While a smaller copy is made.
     pub(super) twin: Arc<Mutex<Option<Twin>>>,
     pub(super) written: Arc<Written>,
+    /// Changes of small records on their way to sled.
+    pub(super) gathered: Arc<RwLock<Gathered>>,
     moves: Arc<[Moves; PARTITIONS as usize]>,
     /// Counts what is damaged.
     pub(super) metrics: Metrics,
@@ -74,6 +66,7 @@ impl Table {
             db: Arc::new(RwLock::new(db)),
             twin: Arc::default(),
             written: Arc::default(),
+            gathered: Arc::default(),
             moves,
             metrics,
         }
@@ -113,16 +106,13 @@ impl Table {
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         // A long value may be replaced between its record and its chunks: look again then.
         for _ in 0..8 {
-            let Some(value) = self.tree().get(key).map_err(failed)? else {
-                return Ok(None);
+            let value = match self.held(key)? {
+                None => return Ok(None),
+                Some(Held::Whole(value)) => return Ok(Some(value)),
+                Some(Held::Stored(value)) => value,
             };
-            match long_header(&value) {
-                None => return Ok(Some(value)),
-                Some(header) => {
-                    if let Some(bytes) = self.gather(key, header)? {
-                        return Ok(Some(bytes));
-                    }
-                }
+            if let Some(bytes) = self.whole(key, value)? {
+                return Ok(Some(bytes));
             }
         }
         tracing::error!("a long value cannot be put together");
@@ -130,28 +120,58 @@ impl Table {
         Ok(Some(Bytes::default()))
     }
 
+    fn held(&self, key: &[u8]) -> Result<Option<Held>, StoreError> {
+        if !keys::is_small(key) {
+            let value = self.tree().get(key).map_err(failed)?;
+            return Ok(value.map(Held::Stored));
+        }
+        // Held to the end: a record on its way to sled is seen in one place or the other.
+        let gathered = self.gathered.read();
+        if let Some(change) = gathered.get(key) {
+            return Ok(change.map(|value| Held::Whole(value.into())));
+        }
+        let Some((name, bytes)) = write::leaf_of(&self.tree(), key)? else {
+            return Ok(None);
+        };
+        match leaf::find(write::begin_of(&name), &bytes, key) {
+            Ok(value) => Ok(value.map(|value| Held::Stored(value.into()))),
+            Err(leaf::Damaged) => {
+                self.report_leaf();
+                Ok(Some(Held::Whole(Bytes::default())))
+            }
+        }
+    }
+
     /// All keys with this prefix, in order, with their values; long values are put together.
     pub fn scan(
         &self,
         prefix: &[u8],
-    ) -> impl DoubleEndedIterator<Item = Result<(IVec, Bytes), StoreError>> + '_ {
+    ) -> Box<dyn Iterator<Item = Result<(IVec, Bytes), StoreError>> + '_> {
+        if keys::is_small(prefix) {
+            let rows = self.rows_with(prefix);
+            return Box::new(rows.map(|row| row.map(|(key, value)| (key.into(), value))));
+        }
         let rows = self.tree().scan_prefix(prefix);
-        rows.filter_map(move |row| {
+        Box::new(rows.filter_map(move |row| {
             let (key, value) = match row {
                 Ok(row) => row,
                 Err(error) => return Some(Err(failed(error))),
             };
-            if long_header(&value).is_none() {
+            if long::header(&value).is_none() {
                 return Some(Ok((key, value)));
             }
             // `None`: removed in the meantime.
             let whole = self.get(&key).transpose()?;
             Some(whole.map(|value| (key, value)))
-        })
+        }))
     }
 
-    fn gather(&self, key: &[u8], header: (u32, u32)) -> Result<Option<Bytes>, StoreError> {
-        let (chunks, crc) = header;
+    /// A value as it stands in its record, put together should it be long; `None` when its chunks
+    /// are not those of the record.
+    pub(super) fn whole(&self, key: &[u8], value: IVec) -> Result<Option<Bytes>, StoreError> {
+        let Some((chunks, crc)) = long::header(&value) else {
+            return Ok(Some(value));
+        };
         let mut bytes = Vec::new();
         for number in 0..chunks {
             match self.tree().get(keys::chunk(key, number)).map_err(failed)? {
@@ -162,15 +182,4 @@ impl Table {
         let whole = crc32fast::hash(&bytes) == crc;
         Ok(whole.then(|| bytes.into()))
     }
-}
-
-/// (chunks, crc32) when the record stands for a long value.
-pub(super) fn long_header(value: &[u8]) -> Option<(u32, u32)> {
-    let (first, rest) = value.split_first()?;
-    if *first != LONG {
-        return None;
-    }
-    let (chunks, rest) = rest.split_first_chunk::<4>()?;
-    let (crc, _) = rest.split_first_chunk::<4>()?;
-    Some((u32::from_le_bytes(*chunks), u32::from_le_bytes(*crc)))
 }

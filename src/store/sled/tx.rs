@@ -1,14 +1,13 @@
-//! Changes that reach sled together: a buffer over the tree that reads see through, committed as
-//! one sled batch with the applied sequence in it (design.md 7.6).
+//! Changes that become visible together: a buffer over the tables that reads see through. Those of
+//! small records are gathered (see `packed`), all others reach sled at once, in one batch.
 
-use super::table::{failed, long_header, Bytes, Table, LONG, LONGEST};
+use super::table::{failed, Bytes, Table};
 use super::telemetry::by_time;
-use super::{keys, record};
+use super::{keys, long, record};
 use crate::store::error::StoreError;
-use crate::store::traits::LogSequence;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Tx<'a> {
     table: &'a Table,
@@ -71,10 +70,18 @@ impl<'a> Tx<'a> {
 
     /// Keys with this prefix as this transaction sees them, in order.
     pub fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut found = std::collections::BTreeSet::new();
-        for key in self.table.tree().scan_prefix(prefix).keys() {
-            found.insert(key.map_err(failed)?.to_vec());
-        }
+        let mut found: BTreeSet<Vec<u8>> = match keys::is_small(prefix) {
+            true => self
+                .table
+                .rows_with(prefix)
+                .keys()
+                .collect::<Result<_, _>>()?,
+            false => {
+                let keys = self.table.tree().scan_prefix(prefix).keys();
+                let keys = keys.map(|key| key.map(|key| key.to_vec()).map_err(failed));
+                keys.collect::<Result<_, _>>()?
+            }
+        };
         let own = self.pending.range(prefix.to_vec()..);
         for (key, value) in own.take_while(|(key, _)| key.starts_with(prefix)) {
             match value {
@@ -92,38 +99,42 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Makes the changes visible, all at once, with `applied` as the last applied sequence.
-    pub fn commit(&mut self, applied: LogSequence) -> Result<(), StoreError> {
-        if self.pending.is_empty() {
-            return Ok(());
+    /// Makes the changes visible: first those that reach sled at once, then, all at once, the
+    /// small ones. A kill in between, or later, leaves the small ones to the journal.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        let small = self.take_small();
+        self.take_changes()?.commit(self.table)?;
+        if !small.is_empty() {
+            self.table.gathered.write().take(small);
         }
-        let mut changes = self.take_changes()?;
-        changes.put(keys::APPLIED.to_vec(), record::encode(&applied)?);
-        changes.commit(self.table)
+        Ok(())
     }
 
-    /// What is to change in the tree, worked out ahead of the commit. Stands as long as nobody
-    /// else changes these keys.
+    fn take_small(&mut self) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+        let mut small = std::mem::take(&mut self.pending);
+        if !small.keys().all(|key| keys::is_small(key)) {
+            let is_large = |key: &Vec<u8>, _: &mut Option<Vec<u8>>| !keys::is_small(key);
+            self.pending = small.extract_if(.., is_large).collect();
+        }
+        small
+    }
+
+    /// What is to change in the tree, worked out ahead of the commit; no small records are among
+    /// it. Stands as long as nobody else changes these keys.
     pub fn take_changes(&mut self) -> Result<Changes, StoreError> {
         let mut changes = Changes::default();
         self.bytes = 0;
         for (key, value) in std::mem::take(&mut self.pending) {
+            debug_assert!(!keys::is_small(&key), "small records are gathered");
             let old = self.table.tree().get(&key).map_err(failed)?;
             if keys::is_block_range(&key) {
                 let moved = by_time::follow(&key, old.as_deref(), value.as_deref());
                 changes.0.extend(moved);
             }
-            let old_chunks = old.as_deref().and_then(long_header).map_or(0, |(n, _)| n);
-            let new_chunks = match value {
-                Some(value) => changes.put(key.clone(), value),
-                None => {
-                    changes.0.push((key.clone(), None));
-                    0
-                }
-            };
-            for number in new_chunks..old_chunks {
-                changes.0.push((keys::chunk(&key, number), None));
-            }
+            let cut = value.map(|value| long::cut(&key, value, &mut changes.0));
+            let kept = cut.as_ref().map_or(0, |(_, chunks)| *chunks);
+            long::remove_chunks(&key, old.as_deref(), kept, &mut changes.0);
+            changes.0.push((key, cut.map(|(value, _)| value)));
         }
         Ok(changes)
     }
@@ -144,25 +155,5 @@ impl Changes {
             return Ok(());
         }
         table.write(self.0)
-    }
-
-    /// Returns how many chunks the value took.
-    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> u32 {
-        let long = value.len() > LONGEST || value.first().is_some_and(|first| *first == LONG);
-        if !long {
-            self.0.push((key, Some(value)));
-            return 0;
-        }
-        let mut chunks = 0;
-        for part in value.chunks(LONGEST) {
-            self.0
-                .push((keys::chunk(&key, chunks), Some(part.to_vec())));
-            chunks += 1;
-        }
-        let mut header = vec![LONG];
-        header.extend_from_slice(&chunks.to_le_bytes());
-        header.extend_from_slice(&crc32fast::hash(&value).to_le_bytes());
-        self.0.push((key, Some(header)));
-        chunks
     }
 }

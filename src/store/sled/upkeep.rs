@@ -1,5 +1,5 @@
-//! The thread that seals frozen heads, relieves memory and merges blocks, in this order of
-//! urgency, so that commits wait for none of it as long as memory lasts.
+//! The thread that brings changes into sled, seals frozen heads, relieves memory and merges blocks,
+//! in this order of urgency, so that commits wait for none of it as long as memory lasts.
 
 use super::engine::Engine;
 use super::worker::{Stop, Worker};
@@ -43,7 +43,7 @@ fn run(engine: &Engine, stop: &Stop) {
             }
             Err(error) => {
                 if engine.gate.tell(Some(error.clone())) {
-                    tracing::error!(%error, "points cannot be sealed; they stay in the journal and in memory");
+                    tracing::error!(%error, "what is in the journal cannot reach the tables; it stays there and in memory");
                 }
                 engine.chime.wait(SOON);
             }
@@ -53,7 +53,7 @@ fn run(engine: &Engine, stop: &Stop) {
 
 /// Does the most urgent thing; `false` when there is none.
 fn round(engine: &Engine) -> Result<bool, StoreError> {
-    if engine.seal_next()? > 0 || engine.relieve() > 0 {
+    if engine.drain_when_due()? || engine.seal_next()? > 0 || engine.relieve() > 0 {
         return Ok(true);
     }
     engine.merge_next()

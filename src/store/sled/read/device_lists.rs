@@ -5,7 +5,7 @@
 
 use super::super::apply::forms::Form;
 use super::super::engine::Engine;
-use super::super::{keys, record, table::failed, SledStore};
+use super::super::{keys, record, SledStore};
 use crate::model::device::{Device, Profile};
 use crate::model::ids::{DeviceId, ProfileId};
 use crate::model::query::{Page, PageRequest, SortBy};
@@ -89,14 +89,14 @@ fn by_index(
     skip: usize,
     size: usize,
 ) -> Result<Vec<DeviceId>> {
-    let keys = engine.table.tree().scan_prefix(index).keys();
-    let keys: Box<dyn Iterator<Item = _>> = match descending {
-        true => Box::new(keys.rev()),
-        false => Box::new(keys),
+    let rows = engine.table.rows_with(index);
+    let rows = match descending {
+        true => rows.backwards(),
+        false => rows,
     };
     let mut ids = Vec::new();
-    for key in keys.skip(skip).take(size) {
-        ids.extend(keys::trailing_id(&key.map_err(failed)?).map(DeviceId));
+    for key in rows.keys().skip(skip).take(size) {
+        ids.extend(keys::trailing_id(&key?).map(DeviceId));
     }
     Ok(ids)
 }

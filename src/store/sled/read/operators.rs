@@ -1,7 +1,7 @@
 //! Operators, their keys, secrets of the node, revoked token sessions, the audit log.
 
 use super::super::apply::forms::Form;
-use super::super::table::{failed, Table};
+use super::super::table::Table;
 use super::super::{keys, record, SledStore};
 use crate::model::audit::AuditRow;
 use crate::model::ids::OperatorId;
@@ -72,8 +72,8 @@ fn audit(
         return Ok(page);
     }
     let inside = keys::audit_from(range.start)..keys::audit_from(range.end);
-    for row in table.tree().range(inside).rev() {
-        let (key, _) = row.map_err(failed)?;
+    for key in table.rows(inside).backwards().keys() {
+        let key = key?;
         if page.total >= skip && page.rows.len() < limit {
             if let Some(value) = table.get(&key)? {
                 page.rows.push(record::decode("audit", &value)?);

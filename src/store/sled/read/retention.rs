@@ -1,7 +1,7 @@
 //! What retention asks: from the directory of blocks, without reading any of them.
 
 use super::super::engine::Engine;
-use super::super::table::{failed, Table};
+use super::super::table::Table;
 use super::super::telemetry::directory::BlockRange;
 use super::super::{keys, record, SledStore};
 use crate::model::device::Device;
@@ -92,13 +92,11 @@ fn next_devices(table: &Table, behind: Option<DeviceId>, count: usize) -> Result
             }
             _ => prefix.to_vec(),
         };
-        for key in table.tree().range(from..).keys() {
-            let key = key.map_err(failed)?;
+        let end = [partition, b'd' + 1].to_vec();
+        for key in table.rows(from..end).keys() {
+            let key = key?;
             if found.len() == count {
                 return Ok(found);
-            }
-            if !key.starts_with(&prefix) {
-                break;
             }
             found.extend(keys::trailing_id(&key).map(DeviceId));
         }

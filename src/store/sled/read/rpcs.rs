@@ -1,6 +1,6 @@
 //! RPC records and persistent sessions.
 
-use super::super::{keys, table::failed, SledStore};
+use super::super::{keys, SledStore};
 use crate::model::attributes::Revision;
 use crate::model::ids::{DeviceId, RpcId};
 use crate::model::query::{Page, PageRequest};
@@ -26,8 +26,8 @@ impl RpcStore for SledStore {
     async fn pending_rpcs(&self, device: DeviceId) -> Result<Vec<RpcRecord>> {
         let mut found = Vec::new();
         let prefix = keys::of_device(b'q', device);
-        for key in self.engine().table.tree().scan_prefix(prefix).keys() {
-            if let Some(id) = keys::trailing_id(&key.map_err(failed)?) {
+        for key in self.engine().table.rows_with(&prefix).keys() {
+            if let Some(id) = keys::trailing_id(&key?) {
                 let key = keys::rpc(device, RpcId(id));
                 found.extend(self.read::<RpcRecord>("rpc", &key)?);
             }
@@ -54,8 +54,8 @@ impl RpcStore for SledStore {
     async fn rpcs_due(&self, now: Millis, limit: usize) -> Result<Vec<(DeviceId, RpcId)>> {
         let (start, end) = keys::due_until(now);
         let mut found = Vec::new();
-        for row in self.engine().table.tree().range(start..end).take(limit) {
-            let (key, value) = row.map_err(failed)?;
+        for row in self.engine().table.rows(start..end).take(limit) {
+            let (key, value) = row?;
             if let Some(id) = keys::trailing_id(&key) {
                 found.push((super::super::record::decode("due", &value)?, RpcId(id)));
             }

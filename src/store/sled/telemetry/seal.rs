@@ -3,7 +3,7 @@
 //! Rows behind all main blocks begin new main blocks; late ones go to side blocks, which may
 //! overlap others until they are merged (`merge`).
 
-use super::super::table::LONGEST;
+use super::super::long::LONGEST;
 use super::super::tx::Tx;
 use super::block;
 use super::directory::{self, BlockRange};

@@ -31,7 +31,7 @@ fn put(table: &Table, device: DeviceId, ranges: impl IntoIterator<Item = (u32, B
     for (number, range) in ranges {
         tx.put(keys::block_range(device, number), range.encode().unwrap());
     }
-    tx.commit(1).unwrap();
+    tx.commit().unwrap();
 }
 
 fn wanted(
@@ -113,7 +113,7 @@ proptest! {
                 None => tx.remove(key),
             }
         }
-        tx.commit(2).unwrap();
+        tx.commit().unwrap();
         for order in ORDERS {
             for (start, length) in &asked {
                 compare(&table, device, order, *start..=start + length);

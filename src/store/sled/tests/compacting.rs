@@ -23,6 +23,7 @@ fn keen(path: &Path) -> Config {
         journal_segment: ByteSize(64 << 10),
         journal_size: ByteSize(256 << 10),
         head_memory: ByteSize(64 << 10),
+        change_memory: ByteSize(0),
         ..config(path)
     }
 }

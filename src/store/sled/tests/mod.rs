@@ -44,6 +44,7 @@ pub(super) fn config(path: &Path) -> Config {
         memory: ByteSize(256 << 20),
         queue_bytes: ByteSize(64 << 20),
         cache: ByteSize(4 << 20),
+        change_memory: ByteSize(2 << 20),
         head_memory: ByteSize(64 << 20),
         retention: Period(Duration::ZERO),
         retention_slice: 1000,
@@ -59,6 +60,7 @@ pub(super) fn cramped(path: &Path) -> Config {
         journal_segment: ByteSize(2 << 10),
         journal_size: ByteSize(16 << 10),
         head_memory: ByteSize(1 << 10),
+        change_memory: ByteSize(8 << 10),
         max_size: ByteSize(1),
         ..config(path)
     }

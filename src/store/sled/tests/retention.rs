@@ -59,6 +59,7 @@ fn capped(path: &std::path::Path, cap: u64) -> Config {
         journal_segment: ByteSize(1 << 20),
         journal_size: ByteSize(8 << 20),
         head_memory: ByteSize(1 << 20),
+        change_memory: ByteSize(0),
         max_size: ByteSize(cap),
         ..config(path)
     }

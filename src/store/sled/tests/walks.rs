@@ -184,7 +184,7 @@ fn move_blocks(engine: &Engine, device: DeviceId) {
         tx.remove(key.clone());
         tx.remove(block);
     }
-    tx.commit(engine.applied()).unwrap();
+    tx.commit().unwrap();
 }
 
 /// Between any two stretches blocks move: they get other numbers, rows join the last block, heads are sealed, and points of

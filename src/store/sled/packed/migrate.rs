@@ -1,0 +1,46 @@
+//! Bringing the small tables of an older store into leaves, once, at its first start.
+
+use super::super::keys;
+use super::super::record;
+use super::super::table::{failed, Table};
+use crate::store::error::StoreError;
+use std::time::Instant;
+
+/// Records that move in one batch.
+const MOVED: usize = 512;
+
+/// A kill in the midst leaves each record in one place or the other; nobody reads before all are
+/// where they belong.
+pub fn complete(table: &Table) -> Result<(), StoreError> {
+    if table.get(keys::IN_LEAVES)?.is_some() {
+        return Ok(());
+    }
+    let (began, mut moved) = (Instant::now(), 0);
+    for prefix in keys::small_tables() {
+        loop {
+            let rows = next_rows(table, &prefix)?;
+            if rows.is_empty() {
+                break;
+            }
+            moved += rows.len();
+            table.move_into_leaves(rows)?;
+        }
+    }
+    if moved > 0 {
+        let seconds = began.elapsed().as_secs_f64();
+        tracing::info!(records = moved, seconds, "the tables have a new form");
+    }
+    let done = record::encode(&())?;
+    table.write(vec![(keys::IN_LEAVES.to_vec(), Some(done))])
+}
+
+/// The next ones that are not in leaves yet, whole.
+fn next_rows(table: &Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    let rows = table.tree().scan_prefix(prefix).take(MOVED);
+    rows.map(|row| {
+        let (key, value) = row.map_err(failed)?;
+        let whole = table.whole(&key, value)?.unwrap_or_default();
+        Ok((key.to_vec(), whole.to_vec()))
+    })
+    .collect()
+}
