@@ -149,8 +149,7 @@ impl Engine {
     /// See `moments`.
     #[cfg(test)]
     pub fn pass(&self, moment: &str) {
-        let flush = || assert!(self.table.db().flush().is_ok());
-        crate::store::moments::pass(moment, flush);
+        self.table.pass(moment);
     }
 
     /// For changing blocks or series states (see [`Blocks::note`]).

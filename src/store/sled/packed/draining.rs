@@ -13,7 +13,7 @@ use crate::store::traits::LogSequence;
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// Records that reach sled in one batch.
-const SLICE: usize = 128;
+const SLICE: usize = if cfg!(test) { 3 } else { 128 };
 /// Bytes of one part of what is written down, as `long::LONGEST`.
 const PART: usize = 7 << 10;
 /// Stands before a value of what is written down; nothing stands where a record is to be removed.
@@ -52,25 +52,20 @@ impl Engine {
         let Some(frozen) = self.table.gathered.read().being_drained() else {
             return Ok(());
         };
-        self.table.drain(&frozen, |moment| {
-            #[cfg(test)]
-            self.pass(moment);
-            #[cfg(not(test))]
-            let _ = moment;
-        })
+        self.table.drain(&frozen)
     }
 }
 
 impl Table {
-    /// `pass`: the moments at which tests look.
-    fn drain(&self, frozen: &Frozen, pass: impl Fn(&str)) -> Result<()> {
+    fn drain(&self, frozen: &Frozen) -> Result<()> {
         let mut changes = frozen.changes.iter().peekable();
         let few = frozen.changes.len() <= SLICE;
         if !few {
             // Should the last ones not have gone.
             self.remove_written_down()?;
             self.write(written_down(frozen)?)?;
-            pass("drain: written down");
+            #[cfg(test)]
+            self.pass("drain: written down");
         }
         while changes.peek().is_some() {
             let slice = changes.by_ref().take(SLICE);
@@ -79,7 +74,8 @@ impl Table {
                 slice.push(applied_record(frozen.applied)?);
             }
             self.write(slice)?;
-            pass("drain: a slice");
+            #[cfg(test)]
+            self.pass("drain: a slice");
         }
         // Read by nobody any more; first, so that what comes next cannot meet it.
         let gone = self.gathered.write().thaw();
@@ -87,8 +83,16 @@ impl Table {
         if !few {
             self.remove_written_down()?;
         }
-        pass("drain: done");
+        #[cfg(test)]
+        self.pass("drain: done");
         Ok(())
+    }
+
+    /// See `moments`.
+    #[cfg(test)]
+    pub fn pass(&self, moment: &str) {
+        let flush = || assert!(self.db().flush().is_ok());
+        crate::store::moments::pass(moment, flush);
     }
 
     fn remove_written_down(&self) -> Result<()> {
@@ -126,7 +130,7 @@ impl Table {
         );
         *self.gathered.write() = Gathered::frozen(changes, applied);
         let frozen = self.gathered.read().being_drained();
-        frozen.map_or(Ok(()), |frozen| self.drain(&frozen, |_| {}))
+        frozen.map_or(Ok(()), |frozen| self.drain(&frozen))
     }
 }
 

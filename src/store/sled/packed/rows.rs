@@ -122,8 +122,12 @@ impl<'a> Rows<'a> {
                     && behind.is_none_or(|behind| key < behind)
             };
             self.table.collect(&name, &bytes, inside, &mut found);
-            looked += 1;
             let Some(behind) = behind else { break };
+            if behind <= &**from {
+                // The leaf has been split into many since it was looked for.
+                continue;
+            }
+            looked += 1;
             if to.as_deref().is_some_and(|to| behind >= to) {
                 break;
             }
@@ -141,32 +145,32 @@ impl<'a> Rows<'a> {
         Ok(found)
     }
 
+    /// Each leaf is looked for anew: one that was split behind a walk down would be passed by.
     fn look_back(&mut self) -> Result<Found> {
         let gathered = self.table.gathered.read();
         let tree = self.table.tree();
         let (from, to) = &self.range;
-        let last = match to {
-            Some(to) => Bound::Excluded(IVec::from(keys::leaf(to))),
-            None => Bound::Excluded(IVec::from(&[keys::LEAF + 1])),
-        };
-        let leaves = tree.range((Bound::Included(IVec::from(&[keys::LEAF])), last));
         let mut found = Found::new();
         // Where what was looked at begins.
-        let mut begin = from.clone();
-        let mut looked = 0;
-        for row in leaves.rev() {
-            let (name, bytes) = row.map_err(failed)?;
-            let inside = |key: &[u8]| key >= &**from && to.as_deref().is_none_or(|to| key < to);
+        let mut begin = to.clone();
+        for _ in 0..self.leaves {
+            let below = begin
+                .as_deref()
+                .map_or_else(|| vec![keys::LEAF + 1], keys::leaf);
+            let leaf = tree.range(vec![keys::LEAF]..below).next_back();
+            let Some((name, bytes)) = leaf.transpose().map_err(failed)? else {
+                begin = Some(from.clone());
+                break;
+            };
+            let inside =
+                |key: &[u8]| key >= &**from && begin.as_deref().is_none_or(|end| key < end);
             self.table.collect(&name, &bytes, inside, &mut found);
-            looked += 1;
+            begin = Some(begin_of(&name).max(from).to_vec());
             if begin_of(&name) <= &**from {
                 break;
             }
-            if looked == self.leaves {
-                begin = begin_of(&name).to_vec();
-                break;
-            }
         }
+        let begin = begin.unwrap_or_default();
         self.done = begin == *from;
         lay_over(&gathered, &begin, to.as_deref(), &mut found);
         drop(gathered);

@@ -123,6 +123,9 @@ async fn long_values_are_kept_replaced_and_removed_whole() {
         store.commit(set(length, fill)).await.unwrap();
         let read = store.system("long").await.unwrap();
         assert_eq!(read, Some(vec![fill; length]));
+        store.parts.engine.drain_changes().unwrap();
+        let read = store.system("long").await.unwrap();
+        assert_eq!(read, Some(vec![fill; length]), "from sled");
         assert_eq!(chunks(), expected, "chunks of {length} bytes");
     }
 }

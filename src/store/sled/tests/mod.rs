@@ -14,6 +14,7 @@ mod limits;
 mod measure;
 mod merging;
 mod moments;
+mod packed;
 mod races;
 mod replaying;
 mod retention;

@@ -4,11 +4,11 @@
 use super::{counts, cramped, message, open, put};
 use crate::model::attributes::Scope;
 use crate::model::ids::DeviceId;
-use crate::model::value::Value;
+use crate::model::value::{Key, Value};
 use crate::store::moments::{AT, STOP};
 use crate::store::sled::SledStore;
 use crate::store::{AttributeStore, Change};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,11 @@ fn place(n: i64) -> i64 {
     }
 }
 
+/// An attribute that the n-th batch writes, one of a few.
+fn several(n: i64) -> Key {
+    format!("one of several: {}", n * n % 11).into()
+}
+
 /// Not a test: the process that is killed. Says what was acknowledged.
 #[test]
 #[ignore = "the child of another test"]
@@ -51,11 +56,12 @@ fn child() {
     runtime.block_on(async {
         let store = open(&cramped(&path));
         for n in 0.. {
+            let entries = vec![("n".into(), Value::Long(n)), (several(n), Value::Long(n))];
             let note = Change::AttributesPut {
                 device,
                 scope: Scope::Client,
                 at: n,
-                entries: vec![("n".into(), Value::Long(n))],
+                entries,
             };
             put(&store, device, vec![message(device, place(n)), note]).await;
             println!("\n#acknowledged {n}");
@@ -123,6 +129,14 @@ async fn check(store: &SledStore, lives: &[i64], moment: &str) {
         assert_eq!(found, (0..written).map(place).collect(), "{what}");
         let revision = store.revision(device, Scope::Client).await;
         assert_eq!(revision, Ok(written as u64), "{what}");
+        let mut expected = BTreeMap::new();
+        for n in 0..written {
+            expected.insert(Key::from("n"), Value::Long(n));
+            expected.insert(several(n), Value::Long(n));
+        }
+        let found = store.attributes(device, Scope::Client, None).await.unwrap();
+        let found = found.into_iter().map(|one| (one.key, one.value));
+        assert!(found.eq(expected), "attributes {what}");
     }
 }
 
@@ -164,6 +178,26 @@ async fn killed_while_blocks_are_merged_nothing_acknowledged_is_lost() {
         "merge: written anew@6+",
         "merge: in sled@11+",
         "merge: in sled@5",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn killed_while_changes_go_into_the_tables_nothing_acknowledged_is_lost() {
+    let (written, slice, done) = ("drain: written down", "drain: a slice", "drain: done");
+    survive(&[
+        written,
+        slice,
+        "drain: written down+",
+        "drain: a slice@2+",
+        "drain: a slice@7+",
+        done,
+        "drain: a slice@3",
+        "drain: done@4+",
+        // What it left is gone on with, and that is cut short too.
+        "drain: a slice@2+",
+        "start: sled open",
+        "drain: a slice+",
     ])
     .await;
 }
