@@ -42,7 +42,7 @@ fn key_order(role: Role) -> KeyOrder {
 
 async fn made_key(house: &House, speaker: &Speaker, order: KeyOrder) -> NewKey {
     let made = house.auth.operators().create_key(speaker, order).await;
-    made.ok().expect("a key")
+    made.expect("a key")
 }
 
 fn administrator(house: &House) -> OperatorId {

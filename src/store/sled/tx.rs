@@ -111,11 +111,14 @@ impl<'a> Tx<'a> {
     }
 
     fn take_small(&mut self) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
-        let mut small = std::mem::take(&mut self.pending);
-        if !small.keys().all(|key| keys::is_small(key)) {
-            let is_large = |key: &Vec<u8>, _: &mut Option<Vec<u8>>| !keys::is_small(key);
-            self.pending = small.extract_if(.., is_large).collect();
+        let pending = std::mem::take(&mut self.pending);
+        if pending.keys().all(|key| keys::is_small(key)) {
+            return pending;
         }
+        let (small, others) = pending
+            .into_iter()
+            .partition(|(key, _)| keys::is_small(key));
+        self.pending = others;
         small
     }
 

@@ -7,6 +7,7 @@ use super::super::table::{failed, Table};
 use super::super::{keys, record};
 use super::gathered::{Changes, Frozen, Gathered};
 use super::leaf::{self, Records};
+use super::write::Stored;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
 
@@ -139,7 +140,7 @@ fn applied_record(applied: LogSequence) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
 }
 
 /// In the form of a leaf that begins at nothing, in parts.
-fn written_down(frozen: &Frozen) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>> {
+fn written_down(frozen: &Frozen) -> Result<Stored> {
     let flagged = |value: &Option<Vec<u8>>| match value {
         Some(value) => [&[PRESENT], &**value].concat(),
         None => Vec::new(),

@@ -133,7 +133,9 @@ fn shared(before: &[u8], key: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn all(begin: &[u8], leaf: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Damaged> {
+    type Owned = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn all(begin: &[u8], leaf: &[u8]) -> Result<Owned, Damaged> {
         let (mut records, mut found) = (Records::of(begin, leaf)?, Vec::new());
         while let Some(value) = records.next()? {
             found.push((records.key().to_vec(), value.to_vec()));
@@ -141,7 +143,7 @@ mod tests {
         Ok(found)
     }
 
-    fn records(count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn records(count: usize) -> Owned {
         let key = |n: usize| format!("partition/{:05}", n * 3).into_bytes();
         let value = |n: usize| vec![n as u8; n % 40];
         (0..count).map(|n| (key(n), value(n))).collect()

@@ -6,6 +6,9 @@ use super::super::table::{failed, Table};
 use crate::store::error::StoreError;
 use std::time::Instant;
 
+/// Key and whole value.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// Records that move in one batch.
 const MOVED: usize = 512;
 
@@ -35,7 +38,7 @@ pub fn complete(table: &Table) -> Result<(), StoreError> {
 }
 
 /// The next ones that are not in leaves yet, whole.
-fn next_rows(table: &Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+fn next_rows(table: &Table, prefix: &[u8]) -> Result<Vec<Row>, StoreError> {
     let rows = table.tree().scan_prefix(prefix).take(MOVED);
     rows.map(|row| {
         let (key, value) = row.map_err(failed)?;
