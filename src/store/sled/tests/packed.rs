@@ -218,7 +218,7 @@ fn what_is_read_stands_in_its_range_while_the_leaf_before_it_is_split_into_many(
             while !done.load(Ordering::SeqCst) {
                 let found = store.table.rows_with(&[0, b'F']).map(Result::unwrap);
                 let found: Rows = found.map(|(key, value)| (key, value.to_vec())).collect();
-                assert_eq!(found, [kept.clone()]);
+                assert_eq!(found, std::slice::from_ref(&kept));
             }
         });
         for n in 0..300 {
@@ -248,7 +248,7 @@ fn whoever_reads_either_way_misses_nothing_while_leaves_are_split() {
             let found = rows(&store.table, named(0)..named(END), backwards);
             let first = found.iter().filter(|(key, _)| {
                 let number: u64 = String::from_utf8_lossy(&key[9..]).parse().unwrap();
-                number % 90 == 0
+                number.is_multiple_of(90)
             });
             assert_eq!(first.count() as u64, END / 90, "backwards: {backwards}");
         }
