@@ -36,22 +36,9 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .needs("deviceName", "exact name")
                 .gives("Device")
                 .fails(&[400, 404]),
-            get("/api/tenant/deviceInfos", infos)
-                .says("A page of devices with profile name and activity")
-                .paged()
-                .asks("type", "only devices of the profile with this name")
-                .asks("deviceProfileId", "only devices of this profile")
-                .asks("active", "only active (true) or inactive (false) devices")
-                .gives("PageOfDeviceInfos")
-                .fails(&[400]),
-            get("/api/deviceInfos/all", infos)
-                .says("The same as /api/tenant/deviceInfos")
-                .paged()
-                .asks("type", "only devices of the profile with this name")
-                .asks("deviceProfileId", "only devices of this profile")
-                .asks("active", "only active (true) or inactive (false) devices")
-                .gives("PageOfDeviceInfos")
-                .fails(&[400]),
+            page_of_infos("/api/tenant/deviceInfos")
+                .says("A page of devices with profile name and activity"),
+            page_of_infos("/api/deviceInfos/all").says("The same as /api/tenant/deviceInfos"),
             get("/api/devices", by_ids)
                 .says("The devices of these ids; unknown ids are left out")
                 .needs("deviceIds", "comma-separated ids")
@@ -74,6 +61,17 @@ fn page_of_devices(path: &'static str) -> Endpoint {
         .asks("deviceName", "exact name: answers one Device")
         .gives("PageOfDevices")
         .fails(&[400, 404])
+}
+
+/// The list of devices with their state, under either of its paths.
+fn page_of_infos(path: &'static str) -> Endpoint {
+    get(path, infos)
+        .paged()
+        .asks("type", "only devices of the profile with this name")
+        .asks("deviceProfileId", "only devices of this profile")
+        .asks("active", "only active (true) or inactive (false) devices")
+        .gives("PageOfDeviceInfos")
+        .fails(&[400])
 }
 
 /// Profile names by id, read once for a list.
