@@ -3,10 +3,11 @@
 //! Pure: (input, now) in, answer out. Memory is bounded: a fixed number of subjects, 40 bytes each;
 //! the oldest are forgotten first. Serves operators' logins, later devices' too.
 
+use crate::model::address::network;
 use crate::model::Millis;
 use ahash::RandomState;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// Who is counted.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -137,17 +138,6 @@ impl Throttle {
             Subject::Pair(name, address) => Subject::Pair(name, network(address)),
             name => name,
         })
-    }
-}
-
-/// The address that is counted.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
     }
 }
 

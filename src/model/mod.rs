@@ -4,6 +4,7 @@
 //! The parsers of device payloads live here too (`json`), because every transport and the
 //! operator REST read the same shapes (contract/data-model.md).
 
+pub mod address;
 pub mod attributes;
 pub mod audit;
 pub mod credentials;

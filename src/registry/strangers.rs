@@ -5,7 +5,7 @@
 //! forgotten first; while none is remembered, nothing is locked or looked up.
 
 use super::Config;
-use crate::auth::throttle::network;
+use crate::model::address::network;
 use crate::model::rates::Buckets;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::Millis;

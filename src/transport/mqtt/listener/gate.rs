@@ -1,6 +1,7 @@
 //! How many connections there may be: in all, and per address before authentication.
 
 use super::bell::{Bell, Seat};
+use crate::model::address::network;
 use crate::model::session::Transport;
 use crate::observability::Metrics;
 use crate::transport::mqtt::Config;
@@ -68,7 +69,7 @@ impl Gate {
 
     fn count_in(&self, peer: IpAddr) -> bool {
         let mut counts = self.unauthenticated.lock();
-        let count = counts.entry(peer).or_default();
+        let count = counts.entry(network(peer)).or_default();
         let room = *count < self.most_unauthenticated;
         if room {
             *count += 1;
@@ -78,6 +79,7 @@ impl Gate {
 
     fn count_out(&self, peer: IpAddr) {
         let mut counts = self.unauthenticated.lock();
+        let peer = network(peer);
         if let Some(count) = counts.get_mut(&peer) {
             *count = count.saturating_sub(1);
             if *count == 0 {
