@@ -109,3 +109,28 @@ async fn nothing_is_acknowledged_before_its_commit_and_a_failed_one_is_told() {
     assert_eq!(session.send(points(4, "t", 4)).await, Outcome::Done);
     assert_eq!(house.refusals(device).len(), 1);
 }
+
+#[actix::test]
+async fn what_a_failed_commit_was_to_note_is_noted_though_nothing_more_is_said() {
+    let house = House::with(MemoryStore::new(), |settings| {
+        settings.device.activity_report_every = ms(0);
+    });
+    let device = house.device("a").await;
+    let session = house.connect("a").await;
+    session.send(points(1, "t", 1)).await;
+    let noted = async || house.server_attribute(device, "lastActivityTime").await;
+    let before = noted().await;
+    let begun = std::time::Instant::now();
+    until("time passes", async || {
+        begun.elapsed() > Duration::from_millis(2)
+    })
+    .await;
+    house.store.fail_commits(Some(StoreError::Full));
+    let refused = session.send(points(2, "t", 2)).await;
+    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    house.store.fail_commits(None);
+    until("the refused sign of life is noted", async || {
+        noted().await != before
+    })
+    .await;
+}

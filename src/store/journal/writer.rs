@@ -1,8 +1,7 @@
 //! The one thread that writes the log, and the door to it.
 //!
 //! Round by round: take what arrived during the last commit, check the disk's room, write all its
-//! frames at once, `fdatasync`, let the engine apply them, answer the waiters in order, and give many of
-//! them a moment to come back.
+//! frames at once, `fdatasync`, let the engine apply them, and answer the waiters in order.
 
 use super::bound::Bound;
 use super::bundle::Bundle;
