@@ -134,3 +134,17 @@ async fn what_a_failed_commit_was_to_note_is_noted_though_nothing_more_is_said()
     })
     .await;
 }
+
+#[actix::test]
+async fn a_log_that_answers_nobody_costs_a_device_its_actor_and_not_its_place() {
+    let house = House::new();
+    house.device("a").await;
+    let session = house.connect("a").await;
+    session.send(points(1, "t", 1)).await;
+    house.store.panic_at_a_commit();
+    let lost = session.send(points(2, "t", 2)).await;
+    assert!(matches!(lost, Outcome::Refused(_)), "{lost:?}");
+    let again = tokio::time::timeout(PATIENCE, house.connect("a")).await;
+    let again = again.expect("the device waits for a turn that is lost");
+    assert_eq!(again.send(points(3, "t", 3)).await, Outcome::Done);
+}

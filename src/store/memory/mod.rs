@@ -52,6 +52,9 @@ struct State {
     commit_failure: Option<StoreError>,
     /// Commits that still succeed before `commit_failure` counts.
     spared: usize,
+    /// The next commit panics.
+    #[cfg(test)]
+    panics: bool,
     read_failure: Option<StoreError>,
 }
 
@@ -103,6 +106,12 @@ impl MemoryStore {
         let mut state = self.inner.state.lock();
         state.spared = spared;
         state.commit_failure = error;
+    }
+
+    /// The next commit panics, and whoever waits for it is answered by nobody.
+    #[cfg(test)]
+    pub fn panic_at_a_commit(&self) {
+        self.inner.state.lock().panics = true;
     }
 
     /// From now on every read fails with this error, until `None`.
@@ -200,6 +209,8 @@ impl Log for MemoryStore {
         if state.closed {
             return Err(StoreError::Closed);
         }
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut state.panics), "asked to");
         if let Some(error) = state.commit_failure.clone() {
             let spared = state.spared.checked_sub(1);
             state.spared = spared.ok_or(error)?;
