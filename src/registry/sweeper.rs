@@ -69,7 +69,9 @@ async fn find_active(registry: &Registry) -> Result<(), StoreError> {
         sort: SortBy::CreatedTime,
         descending: false,
     };
-    let devices = store.device_ids(&request, None).await?;
+    let mut devices = store.device_ids(&request, None).await?;
+    // As the store has them: neighbours are read from disk together.
+    devices.sort_by_cached_key(|device| (device.partition().0, *device));
     for some in devices.chunks(SLICE) {
         for device in some {
             if registry.is_stopping() {
