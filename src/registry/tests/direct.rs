@@ -144,7 +144,17 @@ async fn a_log_that_answers_nobody_costs_a_device_its_actor_and_not_its_place() 
     house.store.panic_at_a_commit();
     let lost = session.send(points(2, "t", 2)).await;
     assert!(matches!(lost, Outcome::Refused(_)), "{lost:?}");
-    let again = tokio::time::timeout(PATIENCE, house.connect("a")).await;
+    // Refused, with the reason, for as long as the actor that is lost stands in its place.
+    let connect = async {
+        loop {
+            let connected = house.connect_as("a", "client", true, Duration::ZERO).await;
+            match connected {
+                Ok(session) => return session,
+                Err(refused) => assert_eq!(refused.reason, Reason::Internal, "{refused:?}"),
+            }
+        }
+    };
+    let again = tokio::time::timeout(PATIENCE, connect).await;
     let again = again.expect("the device waits for a turn that is lost");
     assert_eq!(again.send(points(3, "t", 3)).await, Outcome::Done);
 }
