@@ -40,7 +40,8 @@ pub struct Shares {
 
 impl Config {
     /// Parts that are not set (0) get their share: a quarter for the queue, three eighths for
-    /// heads, a 128th for changes, a quarter for sled. The rest is for what sealing, merging and reading take.
+    /// heads, a 128th for changes, an eighth for sled. The rest is for what sealing, merging and
+    /// reading take.
     pub fn shares(&self) -> Shares {
         let memory = self.memory.0;
         let part = |set: ByteSize, share: u64| if set.0 > 0 { set.0 } else { share };
@@ -48,7 +49,7 @@ impl Config {
             queue: part(self.queue_bytes, memory / 4),
             heads: part(self.head_memory, memory / 8 * 3),
             changes: part(self.change_memory, memory / 128),
-            cache: part(self.cache, memory / 4 / SLED),
+            cache: part(self.cache, memory / 8 / SLED),
         }
     }
 
