@@ -13,7 +13,7 @@ use crate::store::traits::LogSequence;
 use ahash::AHashMap;
 use std::collections::BTreeSet;
 
-/// Frames whose entity changes reach sled together.
+/// Frames whose entity changes are gathered together.
 const FRAMES: u32 = 512;
 
 /// Devices that a replay remembers at once.
