@@ -153,7 +153,8 @@ impl<'a> Step<'a> {
         length > memory::FULL_HEAD
     }
 
-    /// What came before is settled first; then the whole batch goes into one sled batch.
+    /// What came before is settled first; then what touches points goes into one sled batch, and the
+    /// entity changes after it are gathered.
     fn deleting_batch(
         &mut self,
         tx: &mut Tx<'_>,
