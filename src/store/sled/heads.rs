@@ -78,13 +78,12 @@ impl Heads {
         self.open.load(Ordering::Relaxed) + self.vocabulary.load(Ordering::Relaxed)
     }
 
-    /// Adds rows; returns how long the device's open head is now.
-    pub fn push(
+    /// Adds the rows of a batch; returns how long the device's open head is now.
+    pub fn push<'a>(
         &self,
         device: DeviceId,
         sequence: LogSequence,
-        origin: Origin,
-        rows: &[Row],
+        changes: impl Iterator<Item = (Origin, &'a [Row])>,
     ) -> usize {
         let mut shard = self.shard(device).write();
         let Shard {
@@ -96,7 +95,9 @@ impl Heads {
             .and_modify(|head| before += head.weight())
             .or_insert_with(|| Box::new(Head::new(sequence)));
         let keys = is_shareable(&head.keys).then(|| head.keys.clone());
-        head.push(sequence, origin, rows);
+        for (origin, rows) in changes {
+            head.push(sequence, origin, rows);
+        }
         if let Some(keys) = keys.filter(|keys| !Arc::ptr_eq(keys, &head.keys)) {
             self.weighed(vocabulary, |vocabulary| {
                 head.keys = vocabulary.share(std::mem::take(&mut head.keys));

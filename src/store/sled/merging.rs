@@ -105,7 +105,8 @@ impl Engine {
                 let Some(rows) = self.take_out(tx, device, &parts)? else {
                     return Ok(false);
                 };
-                seal::write(tx, device, state, rows, kind)?;
+                let row = seal::bytes_of_row(parts.iter().map(|(_, range)| range));
+                seal::write(tx, device, state, &rows, kind, row)?;
                 Ok(true)
             }
             Plan::Halve(number) => {
@@ -116,8 +117,9 @@ impl Engine {
                 };
                 let kind = Kind { side: true, rank };
                 let (earlier, later) = rows.split();
-                seal::write(tx, device, state, earlier, kind)?;
-                seal::write(tx, device, state, later, kind)?;
+                let row = seal::bytes_of_row(parts.iter().map(|(_, range)| range));
+                seal::write(tx, device, state, &earlier, kind, row)?;
+                seal::write(tx, device, state, &later, kind, row)?;
                 Ok(true)
             }
         }

@@ -116,21 +116,17 @@ impl<'a> Step<'a> {
         }
         let entities = self.entities_wanted(sequence);
         let mut full = Vec::new();
-        for change in &batch.changes {
-            if let Change::Telemetry {
-                device,
-                origin,
-                rows,
-            } = change
-            {
-                if !rows.is_empty()
-                    && self.points_wanted(*device, sequence)?
-                    && self.open_points(*device, sequence, *origin, rows)
+        for changes in batch.changes.chunk_by(are_points_of_one) {
+            if let [Change::Telemetry { device, .. }, ..] = changes {
+                if self.points_wanted(*device, sequence)?
+                    && self.open_points(*device, sequence, changes)
                 {
                     full.push(*device);
                 }
             } else if entities {
-                apply::entity(tx, change)?;
+                for change in changes {
+                    apply::entity(tx, change)?;
+                }
             }
         }
         // Only now: a head holds whole batches.
@@ -142,14 +138,12 @@ impl<'a> Step<'a> {
     }
 
     /// Whether the head is full now.
-    fn open_points(
-        &self,
-        device: DeviceId,
-        sequence: LogSequence,
-        origin: Origin,
-        rows: &[Row],
-    ) -> bool {
-        let length = self.engine.heads.push(device, sequence, origin, rows);
+    fn open_points(&self, device: DeviceId, sequence: LogSequence, changes: &[Change]) -> bool {
+        let mut rows = changes.iter().filter_map(rows_of).peekable();
+        if rows.peek().is_none() {
+            return false;
+        }
+        let length = self.engine.heads.push(device, sequence, rows);
         length > memory::FULL_HEAD
     }
 
@@ -252,6 +246,23 @@ fn points_at_once(
         }
         Change::DeviceDelete(device) => delete::everything(tx, *device),
         _ => Ok(()),
+    }
+}
+
+/// Whether two changes are points of the same device.
+fn are_points_of_one(one: &Change, other: &Change) -> bool {
+    let device = |change: &Change| match change {
+        Change::Telemetry { device, .. } => Some(*device),
+        _ => None,
+    };
+    device(one).is_some() && device(one) == device(other)
+}
+
+/// The rows of a change that has some.
+fn rows_of(change: &Change) -> Option<(Origin, &[Row])> {
+    match change {
+        Change::Telemetry { origin, rows, .. } if !rows.is_empty() => Some((*origin, rows)),
+        _ => None,
     }
 }
 

@@ -1,41 +1,62 @@
-//! Cells by key: what columns are made of.
+//! Values by key: what columns are made of.
 
-use super::cells::Cell;
 use super::rows::Rows;
+use std::ops::Range;
 
 pub struct ByKey {
-    /// Where each key's cells end.
+    /// Where each key's values end.
     ends: Vec<usize>,
-    /// With the number of its row, ascending.
-    cells: Vec<(u32, Cell)>,
+    rows: Vec<u32>,
+    tags: Vec<u8>,
+    bits: Vec<i64>,
+}
+
+/// One key's values with their types (see `codec`) and the numbers of their rows, ascending.
+#[derive(Clone, Copy)]
+pub struct Values<'a> {
+    pub rows: &'a [u32],
+    pub tags: &'a [u8],
+    pub bits: &'a [i64],
 }
 
 impl ByKey {
-    pub fn of(rows: &Rows) -> Self {
-        // First how many cells each key has, then where they begin; the filling moves that to
+    /// Of some of the rows, which are counted from the first of them.
+    pub fn of(rows: &Rows, range: Range<usize>) -> Self {
+        // First how many values each key has, then where they begin; the filling moves that to
         // where they end.
         let mut ends = vec![0usize; rows.keys.len()];
-        let all = rows.iter().flat_map(|row| row.cells);
+        let all = rows.slice(range.clone()).flat_map(|row| row.cells);
         all.for_each(|cell| ends[cell.key as usize] += 1);
         let mut sum = 0;
         for place in &mut ends {
             sum += std::mem::replace(place, sum);
         }
-        let (key, tag, bits) = (0, 0, 0);
-        let mut cells = vec![(0, Cell { key, tag, bits }); rows.values()];
-        for (at, row) in rows.iter().enumerate() {
+        let mut made = Self {
+            ends,
+            rows: vec![0; sum],
+            tags: vec![0; sum],
+            bits: vec![0; sum],
+        };
+        for (at, row) in (0u32..).zip(rows.slice(range)) {
             for cell in row.cells {
-                let place = &mut ends[cell.key as usize];
-                cells[*place] = (at as u32, *cell);
-                *place += 1;
+                let next = &mut made.ends[cell.key as usize];
+                let place = *next;
+                *next += 1;
+                made.rows[place] = at;
+                made.tags[place] = cell.tag;
+                made.bits[place] = cell.bits as i64;
             }
         }
-        Self { ends, cells }
+        made
     }
 
-    /// Cells of one key with their rows.
-    pub fn cells(&self, key: usize) -> &[(u32, Cell)] {
+    pub fn values(&self, key: usize) -> Values<'_> {
         let start = key.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.cells[start..self.ends[key]]
+        let range = start..self.ends[key];
+        Values {
+            rows: &self.rows[range.clone()],
+            tags: &self.tags[range.clone()],
+            bits: &self.bits[range],
+        }
     }
 }

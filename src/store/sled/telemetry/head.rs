@@ -28,6 +28,8 @@ pub struct Head {
     /// Shared with heads of the same keys (see `vocabulary`), unless there are very many.
     pub keys: Arc<Dictionary>,
     encoded: Vec<u8>,
+    /// Of the rows in it, and of their values.
+    counts: (u32, u32),
     last: (Millis, Origin),
     /// The earliest time in it.
     pub oldest: Millis,
@@ -43,6 +45,7 @@ impl Head {
         Self {
             keys: Arc::default(),
             encoded: Vec::new(),
+            counts: (0, 0),
             last: (0, Origin::default()),
             oldest: Millis::MAX,
             first,
@@ -85,6 +88,8 @@ impl Head {
                 guess = number + 1;
                 put_value(&mut self.encoded, number, value.as_ref());
             }
+            self.counts.0 = self.counts.0.saturating_add(1);
+            self.counts.1 = self.counts.1.saturating_add(row.values.len() as u32);
             self.last = (row.ts, origin);
             self.oldest = self.oldest.min(row.ts);
         }
@@ -97,6 +102,7 @@ impl Head {
     /// Its rows as they arrived.
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::of((*self.keys).clone());
+        rows.reserve(self.counts.0 as usize, self.counts.1 as usize);
         let mut reader = Reader(&self.encoded);
         let mut last = (0, Origin::default());
         while let Some(stamp) = read_row(&mut reader, last, |key, value| rows.put(key, value)) {

@@ -10,8 +10,9 @@ use super::super::tx::Tx;
 use super::super::{keys, record, table::Table};
 use super::rows::Rows;
 use super::series::{Latest, SeriesState};
-use crate::model::ids::DeviceId;
+use crate::model::ids::{DeviceId, Origin};
 use crate::model::value::{Key, ValueRef};
+use crate::model::Millis;
 use crate::store::error::StoreError;
 use std::collections::BTreeMap;
 
@@ -93,9 +94,9 @@ impl<'a> LatestValues<'a> {
         Ok(found)
     }
 
-    /// Takes the rows' values where they are later: highest (time, origin), the last among equals.
+    /// Takes normalised rows' values where they are later: highest (time, origin).
     pub fn take(&mut self, tx: &Tx<'_>, rows: &Rows) -> Result<(), StoreError> {
-        let found = newest(rows);
+        let found = last(rows);
         self.make_room(tx, found.len() as u32)?;
         for (key, latest) in found {
             let held = self.get(tx, &key)?.flatten();
@@ -269,21 +270,46 @@ fn read_pages(
     Ok(found)
 }
 
+/// A value with its time and origin.
+type Stamped<'a> = ((Millis, Origin), ValueRef<'a>);
+
 /// The newest value of each key: highest (time, origin), the last among equals.
 pub fn newest(rows: &Rows) -> Vec<(Key, Latest)> {
-    let mut newest = vec![None; rows.keys.keys().len()];
+    let mut newest: Vec<Option<Stamped>> = vec![None; rows.keys.len()];
     for row in rows.iter() {
         for (key, value) in row.values() {
             let stamp = (row.ts, row.origin);
             if let Some(place) = newest.get_mut(key as usize) {
-                if place.is_none_or(|(held, _): (_, ValueRef<'_>)| stamp >= held) {
+                if place.is_none_or(|(held, _)| stamp >= held) {
                     *place = Some((stamp, value));
                 }
             }
         }
     }
-    let found = rows.keys.keys().iter().zip(newest);
-    let latest = |((ts, origin), value): (_, ValueRef<'_>)| Latest {
+    named(rows, newest)
+}
+
+/// The same of normalised rows: that of the last row that has the key.
+fn last(rows: &Rows) -> Vec<(Key, Latest)> {
+    let mut last: Vec<Option<Stamped>> = vec![None; rows.keys.len()];
+    let mut missing = last.len();
+    for row in rows.iter().rev() {
+        for (key, value) in row.values() {
+            if let Some(place @ None) = last.get_mut(key as usize) {
+                *place = Some(((row.ts, row.origin), value));
+                missing -= 1;
+            }
+        }
+        if missing == 0 {
+            break;
+        }
+    }
+    named(rows, last)
+}
+
+fn named(rows: &Rows, found: Vec<Option<Stamped<'_>>>) -> Vec<(Key, Latest)> {
+    let found = rows.keys.keys().iter().zip(found);
+    let latest = |((ts, origin), value): Stamped<'_>| Latest {
         ts,
         origin,
         value: value.into(),

@@ -2,8 +2,8 @@
 //!
 //! Each point is rewritten a bounded number of times: small main blocks are joined when the result
 //! is at least twice as long as the longest of them; side blocks are joined with the main blocks
-//! they overlap when they hold a quarter as much, or when nothing late has come for a while. One
-//! that lies across many main blocks is halved first, so that few are rewritten for it.
+//! they overlap when a handful of them holds a quarter as much, or when nothing late has come for a
+//! while. One that lies across many main blocks is halved first, so that few are rewritten for it.
 //!
 //! Values of one time and origin are told apart by rank. A merged block takes the highest rank of
 //! its parts, so a plan must not lift a part over a block that stays outside, overlaps it, and
@@ -93,6 +93,7 @@ impl Map {
                 }
                 continue;
             };
+            let parts = self.with_neighbours(parts);
             let sum = |side: bool| -> usize {
                 let of_kind = parts.iter().filter(|part| part.1.side == side);
                 of_kind.map(|part| length(&part.1)).sum()
@@ -101,7 +102,9 @@ impl Map {
             let newest = parts.iter().filter(|part| part.1.side).map(|part| part.0);
             let age = next_block.saturating_sub(newest.max().unwrap_or(0));
             let aged = age as usize > 2 * FAN;
-            if sum(true) * 4 >= sum(false) || few && (aged || quiet) {
+            let sides = parts.iter().filter(|part| part.1.side).count();
+            let handful = sides >= FAN || aged || quiet;
+            if handful && sum(true) * 4 >= sum(false) || few && (aged || quiet) {
                 return Some(join(parts, false));
             }
             if quiet && side.1.rows > 1 {
@@ -112,6 +115,23 @@ impl Map {
             }
         }
         None
+    }
+
+    /// These with the other side blocks for which the same main blocks would be written again.
+    fn with_neighbours(&self, mut parts: Vec<Entry>) -> Vec<Entry> {
+        let main = |parts: &[Entry]| parts.iter().filter(|part| !part.1.side).count();
+        let most = main(&parts).max(FAN);
+        for side in &self.sides {
+            let is_part = parts.iter().any(|part| part.0 == side.0);
+            let mut across = parts.iter().filter(|part| !part.1.side);
+            if is_part || !across.any(|part| part.1.overlaps(&side.1)) {
+                continue;
+            }
+            let with = parts.iter().chain([side]).copied().collect();
+            let with = self.closed(with).filter(|with| main(with) <= most);
+            parts = with.unwrap_or(parts);
+        }
+        parts
     }
 
     /// A handful of small side blocks that overlap each other.

@@ -13,6 +13,7 @@ use super::dictionary::Dictionary;
 use crate::model::ids::Origin;
 use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
+use std::ops::Range;
 
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
@@ -132,7 +133,20 @@ impl Rows {
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = RowRef<'_>> + ExactSizeIterator {
-        (0..self.stamps.len()).map(|at| self.row(at))
+        self.slice(0..self.stamps.len())
+    }
+
+    /// Some of the rows; `range` ends at [`Rows::len`] at the latest.
+    pub fn slice(
+        &self,
+        range: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = RowRef<'_>> + ExactSizeIterator + Clone {
+        range.map(|at| self.row(at))
+    }
+
+    /// Number of values of some of the rows.
+    pub fn values_of(&self, range: Range<usize>) -> usize {
+        self.start(range.end) - self.start(range.start)
     }
 
     /// `at` is below [`Rows::len`].
@@ -154,6 +168,12 @@ impl Rows {
 
     pub fn value(&self, cell: &Cell) -> ValueRef<'_> {
         value(&self.texts, cell)
+    }
+
+    /// Room for so many more rows and values.
+    pub fn reserve(&mut self, rows: usize, values: usize) {
+        self.stamps.reserve_exact(rows);
+        self.cells.reserve_exact(values);
     }
 
     /// Adds a value to the row under way, which [`Rows::end_row`] ends. `key` is a number in `keys`.
@@ -200,8 +220,8 @@ impl Rows {
     /// Sorts by time and origin and keeps one value for each (time, key): that of the highest
     /// origin, among equals the last to arrive. Keys without a value are left out.
     pub fn normalise(&mut self) {
-        if self.is_normal() {
-            return;
+        if let Some(used) = self.used_if_normal() {
+            return self.drop_unused_keys(&used);
         }
         let mut order: Vec<u32> = (0..self.stamps.len() as u32).collect();
         order.sort_by_key(|at| {
@@ -224,28 +244,28 @@ impl Rows {
                 self.end_row(stamps[at].ts, stamps[at].origin);
             }
         }
-        self.drop_unused_keys();
+        self.drop_unused_keys(&self.used());
     }
 
-    /// Whether nothing is to be done: times and, in each row, keys ascend, and each key is used.
-    fn is_normal(&self) -> bool {
+    /// For each key whether it is used, if times and, in each row, keys ascend.
+    fn used_if_normal(&self) -> Option<Vec<bool>> {
         let mut used = vec![false; self.keys.len()];
         let (mut last, mut start) = (None, 0);
         for stamp in &self.stamps {
             if last.is_some_and(|last| stamp.ts <= last) || start == stamp.end {
-                return false;
+                return None;
             }
             let mut next = 0;
             for cell in &self.cells[start..stamp.end] {
                 if cell.key < next {
-                    return false;
+                    return None;
                 }
                 next = cell.key + 1;
                 used[cell.key as usize] = true;
             }
             (last, start) = (Some(stamp.ts), stamp.end);
         }
-        used.iter().all(|used| *used)
+        Some(used)
     }
 
     /// For each cell whether it is the one of its time and key; `order` is that of the rows.
@@ -295,18 +315,40 @@ impl Rows {
         (self.part(0..middle), self.part(middle..self.len()))
     }
 
-    /// Cuts normalised rows behind the last time that belongs to the first part.
-    pub fn cut(self, first: impl Fn(Millis) -> bool) -> (Rows, Rows) {
-        let at = self.stamps.partition_point(|stamp| first(stamp.ts));
-        match at {
-            0 => (Rows::default(), self),
-            at if at == self.len() => (self, Rows::default()),
-            at => (self.part(0..at), self.part(at..self.len())),
+    /// Rows whose times belong to the first part, and the others; each part in its order.
+    pub fn divide(self, first: impl Fn(Millis) -> bool) -> (Rows, Rows) {
+        let picked = self.iter().filter(|row| first(row.ts));
+        let (rows, values) = picked.fold((0, 0), |(rows, values), row| {
+            (rows + 1, values + row.cells.len())
+        });
+        if rows == 0 {
+            return (Rows::default(), self);
         }
+        if rows == self.len() {
+            return (self, Rows::default());
+        }
+        let mut parts = [(); 2].map(|()| Rows::of(self.keys.clone()));
+        let [one, other] = &mut parts;
+        one.reserve(rows, values);
+        other.reserve(self.len() - rows, self.values() - values);
+        for row in self.iter() {
+            let part = if first(row.ts) {
+                &mut *one
+            } else {
+                &mut *other
+            };
+            part.cells.extend_from_slice(row.cells);
+            part.end_row(row.ts, row.origin);
+        }
+        // Each has all texts: fewer than a head has bytes.
+        one.texts = self.texts.clone();
+        other.texts = self.texts;
+        let [one, other] = parts;
+        (one, other)
     }
 
     /// Some of the rows, with their keys only.
-    pub fn part(&self, range: std::ops::Range<usize>) -> Rows {
+    pub fn part(&self, range: Range<usize>) -> Rows {
         let mut part = Rows::of(self.keys.clone());
         let mut moved = vec![None; self.texts.len()];
         for row in range.map(|at| self.row(at)) {
@@ -321,20 +363,25 @@ impl Rows {
             }
             part.end_row(row.ts, row.origin);
         }
-        part.drop_unused_keys();
+        part.drop_unused_keys(&part.used());
         part
     }
 
-    fn drop_unused_keys(&mut self) {
+    /// For each key whether it is used.
+    fn used(&self) -> Vec<bool> {
         let mut used = vec![false; self.keys.len()];
         self.cells.iter().for_each(|c| used[c.key as usize] = true);
+        used
+    }
+
+    fn drop_unused_keys(&mut self, used: &[bool]) {
         if used.iter().all(|used| *used) {
             return;
         }
         let old = std::mem::take(&mut self.keys);
         let kept = old.keys().iter().zip(used);
         let numbers: Vec<u32> = kept
-            .map(|(key, used)| if used { self.keys.number(key) } else { 0 })
+            .map(|(key, used)| if *used { self.keys.number(key) } else { 0 })
             .collect();
         for cell in &mut self.cells {
             cell.key = numbers[cell.key as usize];

@@ -3,6 +3,7 @@
 //! Rows behind all main blocks begin new main blocks; late ones go to side blocks, which may
 //! overlap others until they are merged (`merge`).
 
+use super::super::keys;
 use super::super::long::LONGEST;
 use super::super::tx::Tx;
 use super::block;
@@ -14,6 +15,7 @@ use super::series::SeriesState;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
+use std::ops::Range;
 
 /// What is longer than sled likes is cut into blocks of about this size (see `table`).
 pub const BLOCK: usize = 6 << 10;
@@ -38,84 +40,149 @@ pub struct Kind {
 pub fn seal(
     tx: &mut Tx<'_>,
     device: DeviceId,
-    mut rows: Rows,
+    rows: Rows,
     through: LogSequence,
 ) -> Result<Wanted, StoreError> {
     let mut state = SeriesState::in_tx(tx, device)?;
     state.sealed = state.sealed.max(through);
     let mut wanted = Wanted::default();
-    rows.normalise();
-    if let Some((_, last)) = rows.ends() {
+    let newest = state.newest;
+    let late = |ts| newest.is_some_and(|newest| ts <= newest);
+    // Apart before they are sorted: a device with two clocks sends each in its order.
+    let (mut late, mut next) = rows.divide(late);
+    late.normalise();
+    next.normalise();
+    let last = next.ends().or(late.ends()).map(|(_, last)| last);
+    if last.is_some() {
         let mut latest = LatestValues::of(device, &mut state);
-        latest.take(tx, &rows)?;
+        latest.take(tx, &late)?;
+        latest.take(tx, &next)?;
         latest.store(tx)?;
-        let newest = state.newest;
-        let late = |ts| newest.is_some_and(|newest| ts <= newest);
-        let (late, next) = rows.cut(late);
+        let row = last_row(tx, device, &state)?;
         wanted.sides = !late.is_empty();
         let (side, rank) = (true, None);
-        write(tx, device, &mut state, late, Kind { side, rank })?;
+        write(tx, device, &mut state, &late, Kind { side, rank }, row)?;
         let (side, before) = (false, state.small);
-        write(tx, device, &mut state, next, Kind { side, rank })?;
+        write(tx, device, &mut state, &next, Kind { side, rank }, row)?;
         wanted.small = before / merge::FAN as u32 != state.small / merge::FAN as u32;
-        state.newest = newest.max(Some(last));
+        state.newest = newest.max(last);
     }
     state.store(tx, device)?;
     Ok(wanted)
 }
 
-/// Writes normalised rows as one block or, when that is too long, as several.
+/// Bytes of a row of the device's last block; 0 when that is not known.
+fn last_row(tx: &Tx<'_>, device: DeviceId, state: &SeriesState) -> Result<f64, StoreError> {
+    let Some(number) = state.next_block.checked_sub(1) else {
+        return Ok(0.0);
+    };
+    let entry = tx.get(&keys::block_range(device, number))?;
+    // One that is damaged has been reported.
+    let range = entry.and_then(|entry| BlockRange::decode(number, &entry).ok());
+    Ok(range.map_or(0.0, |range| bytes_of_row([range].iter())))
+}
+
+/// Bytes of a row of these blocks.
+pub fn bytes_of_row<'a>(ranges: impl Iterator<Item = &'a BlockRange>) -> f64 {
+    let (bytes, rows) = ranges.fold((0u64, 0u64), |(bytes, rows), range| {
+        (bytes + u64::from(range.bytes), rows + u64::from(range.rows))
+    });
+    bytes as f64 / rows.max(1) as f64
+}
+
+/// Writes normalised rows as one block or, when that would be too long, as several. `row`: how many
+/// bytes one may take.
 pub fn write(
     tx: &mut Tx<'_>,
     device: DeviceId,
     state: &mut SeriesState,
-    rows: Rows,
+    rows: &Rows,
+    kind: Kind,
+    mut row: f64,
+) -> Result<(), StoreError> {
+    let mut at = 0;
+    while at < rows.len() {
+        let part = next_part(rows, at, row);
+        at = part.rows.end;
+        row = part.bytes.len() as f64 / part.rows.len().max(1) as f64;
+        put(tx, device, state, rows, part, kind)?;
+    }
+    Ok(())
+}
+
+/// Rows that make a block.
+struct Part {
+    rows: Range<usize>,
+    bytes: Vec<u8>,
+}
+
+/// Encodes the rows from `at` on, as many as are to be in one block. What `row` lets expect is
+/// tried first, as encoding is dear; then what that has shown.
+fn next_part(rows: &Rows, at: usize, row: f64) -> Part {
+    let left = rows.len() - at;
+    let mut count = share(left, row);
+    let mut may_grow = true;
+    loop {
+        let part = at..at + count;
+        let blocks = block::blocks(rows, part.clone());
+        if blocks > 1 && count > 1 {
+            count = count.div_ceil(blocks).min(count - 1);
+            may_grow = false;
+            continue;
+        }
+        let bytes = block::encode_part(rows, part.clone());
+        let found = share(left, bytes.len() as f64 / count as f64);
+        if bytes.len() > LONGEST && count > 1 {
+            count = found.clamp(1, count - 1);
+            may_grow = false;
+        } else if may_grow && bytes.len() < BLOCK / 2 && count < left && found > count {
+            // Small ones would be merged.
+            count = found;
+            may_grow = false;
+        } else {
+            return Part { rows: part, bytes };
+        }
+    }
+}
+
+/// How many rows the next block is to have, so that it and those behind it are about the same.
+fn share(left: usize, row: f64) -> usize {
+    let bytes = left as f64 * row;
+    if bytes <= LONGEST as f64 {
+        return left;
+    }
+    let parts = (bytes / BLOCK as f64).ceil() as usize;
+    left.div_ceil(parts.max(1)).max(1)
+}
+
+fn put(
+    tx: &mut Tx<'_>,
+    device: DeviceId,
+    state: &mut SeriesState,
+    rows: &Rows,
+    part: Part,
     kind: Kind,
 ) -> Result<(), StoreError> {
-    let Some((min, max)) = rows.ends() else {
+    let mut times = rows.slice(part.rows.clone()).map(|row| row.ts);
+    let Some(min) = times.next() else {
         return Ok(());
     };
-    let blocks = block::blocks(&rows);
-    if blocks > 1 && rows.len() > 1 {
-        return write_in(tx, device, state, rows, kind, blocks);
-    }
-    let encoded = block::encode(&rows);
-    if encoded.len() > LONGEST && rows.len() > 1 {
-        let parts = encoded.len().div_ceil(BLOCK);
-        return write_in(tx, device, state, rows, kind, parts);
-    }
+    let max = times.next_back().unwrap_or(min);
     let number = state.number();
     // Many values are not small, however few bytes they take: they would be merged and cut again
     // for ever. (The same about rows is in `merge`.)
-    let least = if block::is_full(&rows) { BLOCK / 2 } else { 0 };
+    let is_full = block::is_full(rows, part.rows.clone());
+    let least = if is_full { BLOCK / 2 } else { 0 };
     let range = BlockRange {
         min,
         max,
-        rows: rows.len() as u32,
-        bytes: encoded.len().max(least) as u32,
+        rows: part.rows.len() as u32,
+        bytes: part.bytes.len().max(least) as u32,
         rank: kind.rank.unwrap_or(number),
         side: kind.side,
     };
     if !kind.side && merge::is_small(&range) {
         state.small = state.small.wrapping_add(1);
     }
-    directory::put(tx, device, number, &range, encoded)
-}
-
-/// Writes several rows in about so many parts.
-fn write_in(
-    tx: &mut Tx<'_>,
-    device: DeviceId,
-    state: &mut SeriesState,
-    rows: Rows,
-    kind: Kind,
-    parts: usize,
-) -> Result<(), StoreError> {
-    let parts = parts.clamp(2, rows.len().max(2));
-    let end = |part: usize| rows.len() * part / parts;
-    for part in 0..parts {
-        let part = rows.part(end(part)..end(part + 1));
-        write(tx, device, state, part, kind)?;
-    }
-    Ok(())
+    directory::put(tx, device, number, &range, part.bytes)
 }

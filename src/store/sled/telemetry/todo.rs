@@ -2,6 +2,7 @@
 
 use super::super::keys;
 use super::super::table::Table;
+use super::merge::FAN;
 use super::seal::Wanted;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
@@ -20,8 +21,8 @@ pub struct Todo(Mutex<State>);
 struct State {
     /// To be looked at now.
     ready: BTreeSet<DeviceId>,
-    /// With side blocks, marked in sled; since when no others came.
-    waiting: AHashMap<DeviceId, Instant>,
+    /// With side blocks, marked in sled; since when no others came, and how often some have come.
+    waiting: AHashMap<DeviceId, (Instant, usize)>,
     /// Damaged blocks, which stay where they are.
     broken: BTreeSet<(DeviceId, u32)>,
 }
@@ -40,7 +41,9 @@ impl Todo {
         let mut state = State::default();
         for row in table.scan(&keys::all_unmerged()) {
             let device = keys::trailing_id(&row?.0).map(DeviceId);
-            state.waiting.extend(device.map(|id| (id, Instant::now())));
+            state
+                .waiting
+                .extend(device.map(|id| (id, (Instant::now(), 0))));
         }
         Ok(Self(Mutex::new(state)))
     }
@@ -60,9 +63,15 @@ impl Todo {
             return;
         }
         let mut state = self.0.lock();
-        state.ready.insert(device);
+        let mut ready = wanted.small;
         if wanted.sides {
-            state.waiting.insert(device, Instant::now());
+            let (since, times) = state.waiting.entry(device).or_insert((Instant::now(), 0));
+            *since = Instant::now();
+            *times += 1;
+            ready |= *times % FAN == 0;
+        }
+        if ready {
+            state.ready.insert(device);
         }
     }
 
@@ -88,13 +97,13 @@ impl Todo {
     /// `quiet`: how long a device must have been so.
     pub fn next(&self, quiet: Duration) -> Option<Task> {
         let mut state = self.0.lock();
-        let is_quiet = |since: &Instant| since.elapsed() >= quiet;
+        let is_quiet = |(since, _): &(Instant, usize)| since.elapsed() >= quiet;
         if let Some(device) = state.ready.pop_first() {
             let quiet = state.waiting.get(&device).is_some_and(is_quiet);
             return Some(Task { device, quiet });
         }
         let mut waiting = state.waiting.iter();
-        let found = waiting.find(|(_, since)| is_quiet(since));
+        let found = waiting.find(|(_, waits)| is_quiet(waits));
         found.map(|(device, _)| Task {
             device: *device,
             quiet: true,

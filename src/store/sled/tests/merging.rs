@@ -189,6 +189,60 @@ async fn regular_rows_fill_blocks_by_their_number_and_are_not_merged_for_ever() 
     }
 }
 
+/// Seals points that take about 64 bytes of a block each.
+async fn seal_points(store: &SledStore, device: DeviceId, from: i64, count: i64, apart: i64) {
+    let step = Step::Points { from, count, apart };
+    let change = points(device, from as u64, &step).unwrap();
+    put(store, device, vec![change]).await;
+    store.parts.engine.seal(&[device]).unwrap();
+}
+
+#[tokio::test]
+async fn late_points_of_a_busy_device_are_merged_by_the_handful() {
+    let directory = TempDir::new().unwrap();
+    let device = DeviceId::new();
+    let store = open(&config(directory.path()));
+    let sides = || blocks(&store, device).iter().filter(|b| b.side).count();
+    seal_points(&store, device, 0, 40, 100).await;
+    for late in 1..=FAN {
+        assert_eq!(sides(), late - 1);
+        seal_points(&store, device, late as i64 * 500 + 1, 4, 7).await;
+        while store.parts.engine.merge(Duration::MAX).unwrap() {}
+    }
+    let settled = blocks(&store, device);
+    assert_eq!((settled.len(), settled[0].side), (1, false), "{settled:?}");
+    // All of them in one go: the main block and the four late ones had the numbers before.
+    assert_eq!(settled[0].rows, 40 + 4 * FAN as u32);
+    let entries = directory::list(&store.parts.engine.table, device).unwrap();
+    assert_eq!(entries[0].0, 1 + FAN as u32, "{entries:?}");
+}
+
+#[tokio::test]
+async fn blocks_are_of_their_length_also_when_a_device_sends_something_else() {
+    let directory = TempDir::new().unwrap();
+    let device = DeviceId::new();
+    let store = open(&config(directory.path()));
+    let table = &store.parts.engine.table;
+    let mut at = 0;
+    for round in 0..6 {
+        let count = if round % 2 == 0 { 1_000 } else { 3_000 };
+        if round % 2 == 0 {
+            seal_points(&store, device, at, count, 1).await;
+        } else {
+            put(&store, device, vec![regular(device, at, count, 1)]).await;
+            store.parts.engine.seal(&[device]).unwrap();
+        }
+        at += count;
+        let sealed = directory::list(table, device).unwrap();
+        let mut new = sealed.iter().filter(|(_, range)| range.max >= at - count);
+        if round % 2 == 0 {
+            assert!(new.all(|(_, range)| (3 << 10..=7 << 10).contains(&range.bytes)));
+        } else {
+            assert_eq!(new.count(), 1, "{sealed:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn latest_values_of_many_keys_stand_on_pages_and_are_found() {
     let directory = TempDir::new().unwrap();

@@ -10,6 +10,7 @@
 //!  types: only when there are several: the number (0-4) of the type of each value
 //! ```
 
+use super::super::by_key::Values;
 use super::super::cells::{Cell, Texts};
 use super::super::codec::{Reader, DOUBLE, FALSE, JSON, LONG, TEXT, TRUE};
 use super::super::rows::Rows;
@@ -28,54 +29,85 @@ fn kind(tag: u8) -> u8 {
     tag.max(TRUE) - TRUE
 }
 
-/// Writes the cells of one key, each with the number of its row, ascending.
-pub fn encode(out: &mut Vec<u8>, rows: &Rows, cells: &[(u32, Cell)]) {
-    let types = cells.iter().fold(0, |all, (_, c)| all | 1u8 << kind(c.tag));
-    let every = cells.len() == rows.len();
-    let sums = cells.len() >= FEW;
-    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-    out.push(types | flag(!every, SOME_ROWS) | flag(sums, SUMMARY));
-    if !every {
-        let places: Vec<i64> = cells.iter().map(|(row, _)| i64::from(*row)).collect();
-        flags::encode(out, rows.len(), &places);
-    }
-    if types.count_ones() > 1 {
-        let kinds = cells.iter().map(|(_, cell)| i64::from(kind(cell.tag)));
-        integers::encode(out, &kinds.collect::<Vec<_>>());
-    }
-    if sums {
-        let mut summary = Summary::default();
-        cells.iter().for_each(|(_, c)| summary.add(c.tag, c.bits));
-        summary.encode(out);
-    }
-    for number in (0..TYPES).filter(|number| types & 1 << number != 0) {
-        let of_type = cells.iter().map(|(_, cell)| cell);
-        let of_type = of_type.filter(|cell| kind(cell.tag) == number);
-        stream(out, number, rows, of_type);
-    }
+/// Writes the columns of a block.
+pub struct Writer<'a> {
+    /// Who knows the texts.
+    texts: &'a Rows,
+    /// Number of rows.
+    count: usize,
+    /// Which rows the last column had that not every row has, and how that is written: keys of one
+    /// message are in the same rows.
+    held: (&'a [u32], Vec<u8>),
 }
 
-/// Writes the values of one type.
-fn stream<'a>(out: &mut Vec<u8>, number: u8, rows: &Rows, cells: impl Iterator<Item = &'a Cell>) {
-    match number + TRUE {
-        LONG => integers::encode(out, &cells.map(|c| c.bits as i64).collect::<Vec<_>>()),
-        DOUBLE => doubles::encode(out, &cells.map(|c| c.bits as i64).collect::<Vec<_>>()),
-        TEXT | JSON => {
-            let texts = cells.map(|cell| match rows.value(cell) {
-                ValueRef::Text(text) | ValueRef::Json(text) => text,
-                _ => "",
-            });
-            texts::encode(out, texts);
+impl<'a> Writer<'a> {
+    pub fn new(texts: &'a Rows, count: usize) -> Self {
+        let held = (&[][..], Vec::new());
+        Self { texts, count, held }
+    }
+
+    /// Writes the values of one key, of which there are some.
+    pub fn encode<'v: 'a>(&mut self, out: &mut Vec<u8>, values: Values<'v>) {
+        let Values { rows, tags, bits } = values;
+        let types = tags.iter().fold(0, |all, tag| all | 1u8 << kind(*tag));
+        let every = rows.len() == self.count;
+        let sums = rows.len() >= FEW;
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        out.push(types | flag(!every, SOME_ROWS) | flag(sums, SUMMARY));
+        if !every {
+            self.places(out, rows);
         }
-        _ => {
-            let (mut count, mut places) = (0, Vec::new());
-            for cell in cells {
-                if cell.tag == TRUE {
-                    places.push(count as i64);
-                }
-                count += 1;
+        let several = types.count_ones() > 1;
+        if several {
+            let kinds = tags.iter().map(|tag| i64::from(kind(*tag)));
+            integers::encode(out, &kinds.collect::<Vec<_>>());
+        }
+        if sums {
+            Summary::of(tags, bits).encode(out);
+        }
+        if !several {
+            return self.stream(out, types.trailing_zeros() as u8, tags, bits);
+        }
+        for number in (0..TYPES).filter(|number| types & 1 << number != 0) {
+            let both = tags.iter().zip(bits);
+            let of_type = both.filter(|(tag, _)| kind(**tag) == number);
+            let (tags, bits): (Vec<u8>, Vec<i64>) = of_type.unzip();
+            self.stream(out, number, &tags, &bits);
+        }
+    }
+
+    /// Writes which rows have values.
+    fn places(&mut self, out: &mut Vec<u8>, rows: &'a [u32]) {
+        if self.held.0 != rows {
+            let places: Vec<i64> = rows.iter().map(|row| i64::from(*row)).collect();
+            let mut written = Vec::new();
+            flags::encode(&mut written, self.count, &places);
+            self.held = (rows, written);
+        }
+        out.extend_from_slice(&self.held.1);
+    }
+
+    /// Writes the values of one type.
+    fn stream(&self, out: &mut Vec<u8>, number: u8, tags: &[u8], bits: &[i64]) {
+        match number + TRUE {
+            LONG => integers::encode(out, bits),
+            DOUBLE => doubles::encode(out, bits),
+            tag @ (TEXT | JSON) => {
+                let key = 0;
+                let texts = bits.iter().map(|bits| {
+                    let bits = *bits as u64;
+                    match self.texts.value(&Cell { key, tag, bits }) {
+                        ValueRef::Text(text) | ValueRef::Json(text) => text,
+                        _ => "",
+                    }
+                });
+                texts::encode(out, texts);
             }
-            flags::encode(out, count, &places);
+            _ => {
+                let yes = (0i64..).zip(tags).filter(|(_, tag)| **tag == TRUE);
+                let places: Vec<i64> = yes.map(|(place, _)| place).collect();
+                flags::encode(out, tags.len(), &places);
+            }
         }
     }
 }

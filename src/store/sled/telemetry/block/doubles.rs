@@ -13,6 +13,9 @@ use super::integers;
 
 const EXCEPTIONS: u8 = 0x80;
 const BITS: u8 = 0x40;
+/// So many numbers tell, most often, what all need.
+const FIRST: usize = 16;
+
 /// `bits` are those of the numbers.
 pub fn encode(out: &mut Vec<u8>, bits: &[i64]) {
     let start = out.len();
@@ -34,10 +37,16 @@ pub fn encode(out: &mut Vec<u8>, bits: &[i64]) {
 
 /// `false` when too many are not short decimals.
 fn decimals(out: &mut Vec<u8>, bits: &[i64]) -> bool {
+    let mut integers = Vec::with_capacity(bits.len());
+    if let Some(exponent) = at_once(bits, &mut integers) {
+        out.push(exponent);
+        integers::encode(out, &integers);
+        return true;
+    }
+    integers.clear();
     let Some((exponent, power)) = exponent(bits) else {
         return false;
     };
-    let mut integers = Vec::with_capacity(bits.len());
     let mut exceptions = Vec::new();
     let mut last = 0;
     for (place, bits) in bits.iter().enumerate() {
@@ -59,6 +68,15 @@ fn decimals(out: &mut Vec<u8>, bits: &[i64]) -> bool {
     }
     integers::encode(out, &integers);
     true
+}
+
+/// As [`exponent`], if all are integers under the power that the first few need.
+fn at_once(bits: &[i64], integers: &mut Vec<i64>) -> Option<u8> {
+    let (exponent, power) = exponent(bits.get(..FIRST).unwrap_or(bits))?;
+    for bits in bits {
+        integers.push(scaled(f64::from_bits(*bits as u64), power)?);
+    }
+    Some(exponent)
 }
 
 /// The least power of ten under which all but a few are integers.

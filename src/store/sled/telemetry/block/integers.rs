@@ -55,13 +55,12 @@ pub fn encode(out: &mut Vec<u8>, values: &[i64]) {
     codec::put_signed(out, step);
     let value = *second;
     let mut state = State { value, step };
+    let mut planner = Planner::default();
     // Frames that are the same and take no bits are counted together.
     let mut run: Option<(Plan, i64, u32)> = None;
     for frame in rest.chunks(FRAME) {
-        let differences = Differences::of(frame, state);
-        let plan = differences.plan();
+        let plan = planner.plan(frame, state);
         let last = state.value;
-        state = differences.end;
         match &mut run {
             Some((held, _, count)) if *held == plan && plan.repeats() => *count += 1,
             _ => {
@@ -72,62 +71,111 @@ pub fn encode(out: &mut Vec<u8>, values: &[i64]) {
                     run = Some((plan, last, 0));
                 } else {
                     plan.put_header(out, last, 0);
-                    plan.put_numbers(out, differences.order(plan.order));
+                    plan.put_numbers(out, planner.numbers(plan.order, frame, state));
                 }
             }
         }
+        state = state.behind(frame);
     }
     if let Some((held, last, count)) = run {
         held.put_header(out, last, count);
     }
 }
 
-/// A frame's values, differences and second differences.
-struct Differences {
-    orders: [[i64; FRAME]; 3],
-    count: usize,
-    end: State,
+impl State {
+    fn behind(self, frame: &[i64]) -> Self {
+        let numbers = frame.iter().rev().copied();
+        let mut numbers = numbers.chain([self.value]);
+        let (value, before) = (numbers.next(), numbers.next());
+        let value = value.unwrap_or(self.value);
+        let step = before.map_or(self.step, |before| value.wrapping_sub(before));
+        State { value, step }
+    }
 }
 
-impl Differences {
-    fn of(frame: &[i64], state: State) -> Self {
-        let mut orders = [[0i64; FRAME]; 3];
-        let [values, steps, seconds] = &mut orders;
-        let mut state = state;
-        let places = values.iter_mut().zip(steps).zip(seconds);
-        for (number, ((value, step), second)) in frame.iter().zip(places) {
-            *value = *number;
-            *step = number.wrapping_sub(state.value);
-            *second = step.wrapping_sub(state.step);
-            let (value, step) = (*number, *step);
-            state = State { value, step };
-        }
+/// Frames between two comparisons of all orders.
+const AGAIN: u32 = 8;
+
+/// Finds out how to write frames. Columns change their nature seldom: the order that was best for
+/// the frame before is taken again, as long as a number costs about the same and all orders have
+/// been compared not long ago.
+struct Planner {
+    steps: [i64; FRAME],
+    seconds: [i64; FRAME],
+    order: u8,
+    /// What a number cost when all orders were compared, in 1/128 bits.
+    cost: u32,
+    /// Frames until that is done again.
+    left: u32,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
         Self {
-            orders,
-            count: frame.len().min(FRAME),
-            end: state,
+            steps: [0; FRAME],
+            seconds: [0; FRAME],
+            order: 0,
+            cost: 0,
+            left: 0,
         }
     }
+}
 
-    fn order(&self, order: u8) -> &[i64] {
-        let numbers = self.orders.get(usize::from(order));
-        numbers.map_or(&[], |n| n.get(..self.count).unwrap_or(n))
+impl Planner {
+    fn plan(&mut self, frame: &[i64], state: State) -> Plan {
+        let cost = |plan: Plan| plan.bits * 128 / frame.len().max(1) as u32;
+        if self.left > 0 {
+            let plan = plan(self.order, self.numbers(self.order, frame, state));
+            if cost(plan) <= self.cost + self.cost / 16 {
+                self.left -= 1;
+                return plan;
+            }
+        }
+        let best = self.best(frame, state);
+        (self.order, self.cost, self.left) = (best.order, cost(best), AGAIN);
+        best
     }
 
-    fn plan(&self) -> Plan {
+    fn best(&mut self, frame: &[i64], state: State) -> Plan {
         let mut best: Option<Plan> = None;
         for order in [2, 1, 0] {
-            let plan = plan(order, self.order(order));
+            let plan = plan(order, self.numbers(order, frame, state));
             if best.is_none_or(|best| plan.bits < best.bits) {
                 best = Some(plan);
             }
             // Nothing is smaller.
-            if plan.width == 0 && !plan.exceptions {
+            if plan.repeats() {
                 break;
             }
         }
         best.unwrap_or_else(|| plan(0, &[]))
     }
+
+    /// Values (order 0) of a frame, their differences, or the differences of those.
+    fn numbers<'a>(&'a mut self, order: u8, frame: &'a [i64], state: State) -> &'a [i64] {
+        if order == 0 {
+            return frame;
+        }
+        let steps = differences(&mut self.steps, frame, state.value);
+        if order == 1 {
+            return steps;
+        }
+        differences(&mut self.seconds, steps, state.step)
+    }
+}
+
+fn differences<'a>(room: &'a mut [i64; FRAME], numbers: &[i64], before: i64) -> &'a [i64] {
+    let Some((first, _)) = numbers.split_first() else {
+        return &[];
+    };
+    let (out, _) = room.split_at_mut(numbers.len().min(FRAME));
+    if let Some((place, places)) = out.split_first_mut() {
+        *place = first.wrapping_sub(before);
+        for (place, pair) in places.iter_mut().zip(numbers.windows(2)) {
+            *place = pair[1].wrapping_sub(pair[0]);
+        }
+    }
+    out
 }
 
 fn width_of(number: u64) -> u32 {
@@ -144,8 +192,9 @@ fn unfolded(number: u64) -> i64 {
 
 /// The cheapest way to write these numbers as they are.
 fn plan(order: u8, numbers: &[i64]) -> Plan {
-    let least = numbers.iter().copied().min().unwrap_or(0);
-    let most = numbers.iter().copied().max().unwrap_or(0);
+    let first = numbers.first().copied().unwrap_or(0);
+    let ends = |(least, most): (i64, i64), number: &i64| (least.min(*number), most.max(*number));
+    let (least, most) = numbers.iter().fold((first, first), ends);
     let spread = width_of(most.wrapping_sub(least) as u64);
     let base_bits = 8 * (width_of(folded(least)).max(1).div_ceil(7));
     let based = Plan {
@@ -159,7 +208,13 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
     if spread == 0 {
         return based;
     }
-    let based = based.with_exceptions(numbers.iter().map(|n| n.wrapping_sub(least) as u64));
+    let mut room = [0u64; FRAME];
+    let made = unsigned(&mut room, numbers, |n| n.wrapping_sub(least) as u64);
+    let based = based.with_exceptions(made);
+    // Without negative ones each takes a bit more folded.
+    if least >= 0 && numbers.len() >= FRAME / 2 {
+        return based;
+    }
     let widest = width_of(folded(least).max(folded(most)));
     let folded_plan = Plan {
         folded: true,
@@ -169,7 +224,7 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
         exceptions: false,
         ..based
     };
-    let folded_plan = folded_plan.with_exceptions(numbers.iter().map(|n| folded(*n)));
+    let folded_plan = folded_plan.with_exceptions(unsigned(&mut room, numbers, folded));
     if folded_plan.bits < based.bits {
         folded_plan
     } else {
@@ -177,24 +232,31 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
     }
 }
 
+fn unsigned<'a>(
+    room: &'a mut [u64; FRAME],
+    numbers: &[i64],
+    as_unsigned: impl Fn(i64) -> u64,
+) -> &'a [u64] {
+    let (made, _) = room.split_at_mut(numbers.len().min(FRAME));
+    for (place, number) in made.iter_mut().zip(numbers) {
+        *place = as_unsigned(*number);
+    }
+    made
+}
+
 impl Plan {
     /// A smaller width, when that pays.
-    fn with_exceptions(self, numbers: impl Iterator<Item = u64>) -> Plan {
-        let mut widths = [0u32; 65];
-        let mut count = 0;
-        for number in numbers {
-            widths[width_of(number) as usize] += 1;
-            count += 1;
-        }
-        let (mut best, mut wider) = (self, 0u32);
+    fn with_exceptions(self, numbers: &[u64]) -> Plan {
+        let count = numbers.len() as u32;
+        let (mut best, base_bits) = (self, self.bits - self.width * count);
         // Bits above `width` of all that are wider.
         let mut above = 0u32;
         for width in (0..self.width).rev() {
-            wider += widths[width as usize + 1];
+            let wider: u32 = numbers.iter().map(|n| u32::from(n >> width != 0)).sum();
             above += wider;
             // A place, and varints with an eighth and a half byte of loss.
             let exceptions = 8 + wider * 12 + above + above / 7;
-            let bits = width * count + exceptions + (self.bits - self.width * count);
+            let bits = width * count + exceptions + base_bits;
             if bits < best.bits {
                 best = Plan {
                     width,
@@ -228,14 +290,11 @@ impl Plan {
     }
 
     fn put_numbers(&self, out: &mut Vec<u8>, numbers: &[i64]) {
-        let mut unsigned = [0u64; FRAME];
-        for (place, number) in unsigned.iter_mut().zip(numbers) {
-            *place = match self.folded {
-                true => folded(*number),
-                false => number.wrapping_sub(self.base) as u64,
-            };
-        }
-        let unsigned = unsigned.get(..numbers.len()).unwrap_or(&unsigned);
+        let mut room = [0u64; FRAME];
+        let unsigned = match self.folded {
+            true => unsigned(&mut room, numbers, folded),
+            false => unsigned(&mut room, numbers, |n| n.wrapping_sub(self.base) as u64),
+        };
         packing::pack(out, unsigned, self.width);
         if !self.exceptions {
             return;

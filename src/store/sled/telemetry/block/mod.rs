@@ -26,6 +26,7 @@ use crate::model::ids::Origin;
 use crate::model::value::Value;
 use crate::model::Millis;
 use points::Points;
+use std::ops::Range;
 use summary::Summary;
 
 /// What is written.
@@ -36,21 +37,25 @@ pub const VERSION: u8 = 2;
 pub const ROWS: usize = 1 << 14;
 const VALUES: usize = 1 << 17;
 
-/// In how many blocks rows are to be written at least.
-pub fn blocks(rows: &Rows) -> usize {
-    rows.len()
-        .div_ceil(ROWS)
-        .max(rows.values().div_ceil(VALUES))
+/// In how many blocks these rows are to be written at least.
+pub fn blocks(rows: &Rows, part: Range<usize>) -> usize {
+    let (count, values) = (part.len(), rows.values_of(part));
+    count.div_ceil(ROWS).max(values.div_ceil(VALUES))
 }
 
 /// Whether there are too many values for twice as much to fit into one block.
-pub fn is_full(rows: &Rows) -> bool {
-    rows.values() > VALUES / 2
+pub fn is_full(rows: &Rows, part: Range<usize>) -> bool {
+    rows.values_of(part) > VALUES / 2
 }
 
 /// Encodes normalised rows for one block (see [`blocks`]; a single row is never too much).
 pub fn encode(rows: &Rows) -> Vec<u8> {
-    let body = v2::encode(rows);
+    encode_part(rows, 0..rows.len())
+}
+
+/// The same, of some of them.
+pub fn encode_part(rows: &Rows, part: Range<usize>) -> Vec<u8> {
+    let body = v2::encode(rows, part);
     let mut out = Vec::with_capacity(body.len() + 5);
     out.push(VERSION);
     out.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());

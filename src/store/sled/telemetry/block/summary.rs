@@ -13,6 +13,22 @@ use super::super::codec::{self, Reader, DOUBLE, LONG, TEXT};
 pub use crate::store::aggregate::Summary;
 
 impl Summary {
+    /// Of all values of a column, by their tags and bits.
+    pub fn of(tags: &[u8], bits: &[i64]) -> Self {
+        let mut summary = Self::default();
+        if tags.iter().all(|tag| *tag == LONG) {
+            let ends = bits.iter().copied().min().zip(bits.iter().copied().max());
+            summary.long_extremes = ends;
+            summary.long_sum = bits.iter().map(|number| i128::from(*number)).sum();
+            summary.longs = bits.len() as u64;
+            summary.values = summary.longs;
+            return summary;
+        }
+        let values = tags.iter().zip(bits);
+        values.for_each(|(tag, bits)| summary.add(*tag, *bits as u64));
+        summary
+    }
+
     /// Takes a value by its tag and bits.
     pub fn add(&mut self, tag: u8, bits: u64) {
         self.values += 1;

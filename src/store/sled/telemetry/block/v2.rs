@@ -29,35 +29,41 @@ use std::ops::Range;
 pub const MOST_ROWS: usize = 1 << 16;
 /// Most values of a block, besides one for each of its bytes.
 pub const MOST_CELLS: usize = 1 << 20;
+/// Bytes of most blocks.
+const PARTS: usize = 8 << 10;
 /// Parts before the keys' columns.
 const STAMPS: usize = 3;
 
-/// Writes normalised rows, at most [`MOST_ROWS`] and [`MOST_CELLS`].
-pub fn encode(rows: &Rows) -> Vec<u8> {
-    let mut parts = Vec::new();
+/// Writes some of normalised rows, at most [`MOST_ROWS`] and [`MOST_CELLS`].
+pub fn encode(rows: &Rows, part: Range<usize>) -> Vec<u8> {
+    let count = part.len();
+    let mut parts = Vec::with_capacity(PARTS);
     let mut ends = Vec::with_capacity(rows.keys.len() + STAMPS);
-    let mut numbers = Vec::with_capacity(rows.len());
+    let mut numbers = Vec::with_capacity(count);
     let mut stamps = |number: fn(Millis, Origin) -> i64| {
         numbers.clear();
-        numbers.extend(rows.iter().map(|row| number(row.ts, row.origin)));
+        let rows = rows.slice(part.clone());
+        numbers.extend(rows.map(|row| number(row.ts, row.origin)));
         integers::encode(&mut parts, &numbers);
         ends.push(parts.len());
     };
     stamps(|ts, _| ts);
     stamps(|_, origin| origin.epoch.0 as i64);
     stamps(|_, origin| origin.sequence as i64);
-    let by_key = ByKey::of(rows);
-    for key in 0..rows.keys.len() {
-        column::encode(&mut parts, rows, by_key.cells(key));
-        ends.push(parts.len());
-    }
-    let mut out = Vec::with_capacity(parts.len() + 64);
-    codec::put_varint(&mut out, rows.len() as u64);
-    codec::put_varint(&mut out, rows.keys.len() as u64);
+    let by_key = ByKey::of(rows, part);
+    let mut columns = column::Writer::new(rows, count);
     let mut names = Vec::new();
-    for key in rows.keys.keys() {
-        codec::put_bytes(&mut names, key.as_bytes());
+    for (key, name) in rows.keys.keys().iter().enumerate() {
+        let values = by_key.values(key);
+        if !values.rows.is_empty() {
+            columns.encode(&mut parts, values);
+            ends.push(parts.len());
+            codec::put_bytes(&mut names, name.as_bytes());
+        }
     }
+    let mut out = Vec::with_capacity(parts.len() + names.len() + 4 * ends.len() + 16);
+    codec::put_varint(&mut out, count as u64);
+    codec::put_varint(&mut out, (ends.len() - STAMPS) as u64);
     texts::put_packed(&mut out, &names);
     let mut start = 0;
     for end in ends {
