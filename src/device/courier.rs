@@ -272,7 +272,11 @@ mod tests {
             tokio::task::yield_now().await;
         }
         tasks.extend((0..FULL).map(commit));
-        while memory.waiting_commits() < 2 {
+        // Far more rounds than a bag is filled for: it stays here only if it waits for the other.
+        for _ in 0..1_000 {
+            if memory.waiting_commits() == 2 {
+                break;
+            }
             tokio::task::yield_now().await;
         }
         assert_eq!(courier.under_way.get(), 2);
