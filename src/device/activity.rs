@@ -40,8 +40,6 @@ pub struct Activity {
     alarm: Millis,
     /// Silence after which the device is inactive.
     timeout: Millis,
-    default_timeout: Millis,
-    report_every: Millis,
     unwritten: Unwritten,
     /// When `last` was last written, by the receive clock.
     reported_at: Millis,
@@ -52,16 +50,15 @@ pub struct Activity {
 }
 
 impl Activity {
-    pub fn new(default_timeout: Millis, report_every: Millis) -> Self {
+    /// `timeout`: where the user says nothing.
+    pub fn new(timeout: Millis) -> Self {
         Self {
             active: false,
             last: 0,
             last_connect: 0,
             last_disconnect: 0,
             alarm: 0,
-            timeout: default_timeout,
-            default_timeout,
-            report_every,
+            timeout,
             unwritten: Unwritten::default(),
             reported_at: 0,
             unreported_since: 0,
@@ -77,7 +74,7 @@ impl Activity {
             (LAST_DISCONNECT, Value::Long(at)) => self.last_disconnect = *at,
             (LAST_ACTIVITY, Value::Long(at)) => self.last = *at,
             (ALARM, Value::Long(at)) => self.alarm = *at,
-            (TIMEOUT, value) => self.set_timeout(Some(value)),
+            (TIMEOUT, value) => self.set_timeout(Some(value), self.timeout),
             _ => {}
         }
     }
@@ -114,18 +111,14 @@ impl Activity {
         self.unwritten.disconnect = true;
     }
 
-    /// The user's `inactivityTimeout`; absent, not a number or not positive: the default.
-    pub fn set_timeout(&mut self, value: Option<&Value>) {
+    /// The user's `inactivityTimeout`; absent, not a number or not positive: `default`.
+    pub fn set_timeout(&mut self, value: Option<&Value>, default: Millis) {
         let asked = match value {
             Some(Value::Long(ms)) => *ms,
             Some(Value::Double(ms)) => *ms as Millis,
             _ => 0,
         };
-        self.timeout = if asked > 0 {
-            asked
-        } else {
-            self.default_timeout
-        };
+        self.timeout = if asked > 0 { asked } else { default };
     }
 
     /// When an active device becomes inactive unless it speaks.
@@ -149,14 +142,15 @@ impl Activity {
         None
     }
 
-    /// When something must be written even if nothing else is.
-    pub fn due_at(&self) -> Option<Millis> {
+    /// When something must be written even if nothing else is. `report_every`: the period of
+    /// `lastActivityTime`.
+    pub fn due_at(&self, report_every: Millis) -> Option<Millis> {
         let urgent = self.unwritten.active || self.unwritten.connect || self.unwritten.disconnect;
         let due = if urgent {
             0
         } else if self.unwritten.activity {
             let since = self.unreported_since.max(self.reported_at);
-            since.saturating_add(self.report_every)
+            since.saturating_add(report_every)
         } else {
             return None;
         };
@@ -165,7 +159,7 @@ impl Activity {
 
     /// What to write along with a commit at `now`: the period of `lastActivityTime` counts from
     /// its last write here, so a device that sends all the time costs one attribute a period.
-    pub fn drain(&mut self, now: Millis, force: bool) -> Vec<(Key, Value)> {
+    pub fn drain(&mut self, now: Millis, report_every: Millis, force: bool) -> Vec<(Key, Value)> {
         let mut entries = Vec::new();
         let unwritten = self.unwritten;
         if unwritten.active {
@@ -181,7 +175,7 @@ impl Activity {
                 Value::Long(self.last_disconnect),
             ));
         }
-        let period_over = now >= self.reported_at.saturating_add(self.report_every);
+        let period_over = now >= self.reported_at.saturating_add(report_every);
         self.unwritten = Unwritten {
             activity: unwritten.activity,
             ..Unwritten::default()
@@ -217,8 +211,11 @@ impl Activity {
 mod tests {
     use super::*;
 
+    const EVERY: Millis = 3_000;
+    const TIMEOUT: Millis = 600_000;
+
     fn activity() -> Activity {
-        Activity::new(600_000, 3_000)
+        Activity::new(TIMEOUT)
     }
 
     fn find<'a>(entries: &'a [(Key, Value)], key: &str) -> Option<&'a Value> {
@@ -229,8 +226,8 @@ mod tests {
     fn the_first_sign_of_life_makes_active_and_is_written_at_once() {
         let mut a = activity();
         assert!(a.touch(1_000_000));
-        assert_eq!(a.due_at(), Some(0));
-        let entries = a.drain(1_000_000, false);
+        assert_eq!(a.due_at(EVERY), Some(0));
+        let entries = a.drain(1_000_000, EVERY, false);
         assert_eq!(find(&entries, ACTIVE), Some(&Value::Bool(true)));
         assert_eq!(find(&entries, ALARM), Some(&Value::Long(0)));
         assert_eq!(find(&entries, LAST_ACTIVITY), Some(&Value::Long(1_000_000)));
@@ -241,11 +238,11 @@ mod tests {
     fn a_busy_device_writes_its_last_value_once_a_period() {
         let mut a = activity();
         a.touch(10_000);
-        a.drain(10_000, false);
+        a.drain(10_000, EVERY, false);
         let mut written = Vec::new();
         for now in (10_100..20_000).step_by(100) {
             a.touch(now);
-            written.extend(a.drain(now, false));
+            written.extend(a.drain(now, EVERY, false));
         }
         let times: Vec<_> = written.iter().map(|(_, v)| v.clone()).collect();
         assert_eq!(
@@ -263,7 +260,7 @@ mod tests {
         let mut a = activity();
         a.touch(5_000);
         a.connected(5_000);
-        a.drain(5_000, true);
+        a.drain(5_000, EVERY, true);
         a.touch(4_000);
         a.connected(4_000);
         assert_eq!((a.last, a.last_connect), (5_000, 5_000));
@@ -275,12 +272,12 @@ mod tests {
         a.touch(1_000);
         assert_eq!(a.evaluate(600_999), None);
         assert_eq!(a.evaluate(601_000), Some(false));
-        let entries = a.drain(601_000, false);
+        let entries = a.drain(601_000, EVERY, false);
         assert_eq!(find(&entries, ALARM), Some(&Value::Long(601_000)));
-        a.set_timeout(Some(&Value::Long(900_000)));
+        a.set_timeout(Some(&Value::Long(900_000)), TIMEOUT);
         assert_eq!(a.evaluate(601_001), Some(true));
         assert_eq!(a.inactive_at(), Some(901_000));
-        a.set_timeout(Some(&Value::Long(-1)));
+        a.set_timeout(Some(&Value::Long(-1)), TIMEOUT);
         assert_eq!(a.inactive_at(), Some(601_000));
     }
 
@@ -290,8 +287,8 @@ mod tests {
         a.touch(1_000);
         a.connected(1_000);
         let before = a;
-        let drained = a.drain(1_000, false);
+        let drained = a.drain(1_000, EVERY, false);
         a.undrain(&before);
-        assert_eq!(a.drain(1_001, false).len(), drained.len());
+        assert_eq!(a.drain(1_001, EVERY, false).len(), drained.len());
     }
 }

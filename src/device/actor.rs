@@ -11,27 +11,23 @@
 //! that needs an actor calls one ([`Desk`]).
 
 use super::desk::{Broken, Desk, Ring};
-use super::host::Epochs;
 use super::lines::Lines;
 use super::load::load;
 use super::messages::Mail;
-use super::state::State;
+use super::state::{Rules, State};
 use super::turn::{clock, Outside, Turn};
 use super::turn_direct;
-use super::Config;
 use actix::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// An actor without mail goes after once to twice as long. Devices that speak all the time keep theirs.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(100);
 
 /// What the registry's factory makes a device's mind from.
 #[derive(Clone)]
 pub struct Seed {
-    pub config: Arc<Config>,
-    pub takeover_timeout: Duration,
-    pub epochs: Epochs,
+    pub rules: Arc<Rules>,
     pub outside: Arc<Outside>,
 }
 
@@ -90,17 +86,12 @@ impl DeviceActor {
 
     /// Loads what the store remembers; mail waits until that is done.
     fn load(&mut self, seed: Seed, ctx: &mut Context<Self>) {
-        let state = State::new(
-            self.desk.device,
-            seed.config,
-            seed.takeover_timeout,
-            self.desk.life,
-            seed.epochs,
-        );
+        let state = State::new(self.desk.device, seed.rules, self.desk.life);
         let lines = Lines::new(self.desk.clone());
-        let mut turn = Box::new(Turn::new(state, lines, seed.outside));
+        let mut turn = Box::new(Turn::new(state, lines));
         let work = async move {
-            turn.absent = match load(&mut turn.state, &turn.outside.store, clock()).await {
+            turn.absent = match load(&mut turn.state, &turn.lines.desk.outside.store, clock()).await
+            {
                 Ok(true) => None,
                 Ok(false) => Some(Box::new(None)),
                 Err(error) => Some(Box::new(Some(error.into()))),
@@ -219,7 +210,7 @@ mod tests {
         );
         println!("task {task} (actor {actor}), turn {turn} (state {state}), session {session}");
         assert!(task <= 384, "{task} bytes");
-        assert!(turn <= 384, "{turn} bytes");
-        assert!(session <= 112, "{session} bytes");
+        assert!(turn <= 320, "{turn} bytes");
+        assert!(session <= 96, "{session} bytes");
     }
 }

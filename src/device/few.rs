@@ -1,58 +1,86 @@
-//! A map of a few entries in a vector: most devices have one session and nothing else, and an
-//! empty map holds no memory (a `HashMap` keeps its table, and 48 bytes besides).
+//! A map of a few entries behind each other: most devices have one session and nothing else, which
+//! lies in the map itself, and an empty map holds no memory (a `HashMap` keeps its table, and 48 bytes besides).
 
 /// Keys are compared one by one.
 #[derive(Debug)]
-pub(super) struct Few<K, V>(Vec<(K, V)>);
+// The box is the point: without a second entry the rest is one null pointer.
+#[allow(clippy::box_collection)]
+pub(super) struct Few<K, V> {
+    first: Option<(K, V)>,
+    rest: Option<Box<Vec<(K, V)>>>,
+}
 
 impl<K, V> Default for Few<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self {
+            first: None,
+            rest: None,
+        }
     }
 }
 
 impl<K: PartialEq, V> Few<K, V> {
     pub fn insert(&mut self, key: K, value: V) {
-        if let Some((_, old)) = self.0.iter_mut().find(|(known, _)| *known == key) {
+        if let Some((_, old)) = self.iter_mut().find(|(known, _)| *known == key) {
             *old = value;
             return;
         }
-        if self.0.is_empty() {
-            self.0.reserve_exact(1);
+        if self.first.is_none() {
+            self.first = Some((key, value));
+        } else {
+            self.rest.get_or_insert_default().push((key, value));
         }
-        self.0.push((key, value));
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
-        let found = self.0.iter().find(|(known, _)| known == key);
+        let found = self.iter().find(|(known, _)| known == key);
         found.map(|(_, value)| value)
     }
 
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let at = self.0.iter().position(|(known, _)| known == key)?;
-        let (_, value) = self.0.swap_remove(at);
-        self.release();
-        Some(value)
+        let removed = match &self.first {
+            Some((known, _)) if known == key => self.first.take(),
+            _ => {
+                let rest = self.rest.as_mut()?;
+                let at = rest.iter().position(|(known, _)| known == key)?;
+                Some(rest.swap_remove(at))
+            }
+        };
+        self.close_up();
+        removed.map(|(_, value)| value)
     }
 
     pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
-        self.0.retain(|(_, value)| keep(value));
-        self.release();
+        self.first.take_if(|(_, value)| !keep(value));
+        if let Some(rest) = &mut self.rest {
+            rest.retain(|(_, value)| keep(value));
+        }
+        self.close_up();
     }
 
     /// Empties it.
     pub fn take(&mut self) -> impl Iterator<Item = V> {
-        std::mem::take(&mut self.0).into_iter().map(|(_, v)| v)
+        let Self { first, rest } = std::mem::take(self);
+        let rest = rest.into_iter().flat_map(|rest| *rest);
+        first.into_iter().chain(rest).map(|(_, value)| value)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &(K, V)> {
-        self.0.iter()
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        self.first.iter().chain(rest)
     }
 
-    fn release(&mut self) {
-        if self.0.is_empty() {
-            self.0 = Vec::new();
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut (K, V)> {
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut());
+        self.first.iter_mut().chain(rest)
+    }
+
+    /// The first place is not left free, and no memory is kept for nothing.
+    fn close_up(&mut self) {
+        if let Some(rest) = self.rest.as_mut().filter(|_| self.first.is_none()) {
+            self.first = rest.pop();
         }
+        self.rest.take_if(|rest| rest.is_empty());
     }
 }
 
@@ -98,7 +126,7 @@ impl<K: PartialEq, V> Seldom<K, V> {
     }
 
     fn release(&mut self) {
-        self.0.take_if(|few| few.0.is_empty());
+        self.0.take_if(|few| few.first.is_none());
     }
 }
 
@@ -115,7 +143,12 @@ mod tests {
         assert_eq!((few.get(&1), few.get(&2)), (Some(&"c"), Some(&"b")));
         assert_eq!((few.remove(&1), few.remove(&1)), (Some("c"), None));
         few.retain(|value| *value != "b");
-        assert_eq!((few.iter().count(), few.0.capacity()), (0, 0));
+        assert_eq!(few.iter().count(), 0);
+        assert!(few.first.is_none() && few.rest.is_none());
+        (1..=4).for_each(|key| few.insert(key, "d"));
+        assert_eq!((few.remove(&1), few.remove(&3)), (Some("d"), Some("d")));
+        assert_eq!((few.get(&2), few.get(&4)), (Some(&"d"), Some(&"d")));
+        assert_eq!((few.take().count(), few.iter().count()), (2, 0));
     }
 
     #[test]

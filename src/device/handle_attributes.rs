@@ -55,7 +55,8 @@ impl State {
         if scope == Scope::Server {
             let timeout = entries.iter().rev().find(|(key, _)| key == TIMEOUT);
             if let Some((_, value)) = timeout {
-                self.activity.set_timeout(Some(value));
+                let default = self.config.inactivity_timeout.millis();
+                self.activity.set_timeout(Some(value), default);
                 self.evaluate_activity(now, fx);
             }
         }
@@ -95,7 +96,8 @@ impl State {
             return;
         }
         if scope == Scope::Server && keys.iter().any(|key| key == TIMEOUT) {
-            self.activity.set_timeout(None);
+            let default = self.config.inactivity_timeout.millis();
+            self.activity.set_timeout(None, default);
             self.evaluate_activity(now, fx);
         }
         let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);

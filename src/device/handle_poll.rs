@@ -16,47 +16,52 @@ impl State {
     /// A poll begins to wait. The first attribute poll of a device starts at the present.
     pub fn poll(&mut self, poll: WaitingPoll, transport: Transport, now: Millis, fx: &mut Effects) {
         self.heard(Some(transport), now, fx);
-        if self.polls.len() >= self.config.pending_polls {
+        if self.polls().waiting.len() >= self.config.pending_polls {
             let detail = "too many polls of this device wait (device.pending_polls)";
             let rejection = Rejection::new(Reason::QueueFull, detail);
             fx.refuse(transport, rejection.clone());
             fx.polls.push((poll.id, Err(rejection)));
             return;
         }
-        if poll.kind == Poll::Attributes && self.poll_cursor.is_none() {
+        if poll.kind == Poll::Attributes && self.polls().cursor.is_none() {
             self.move_poll_cursor(self.shared_revision, fx);
         }
-        self.polls.push(poll);
+        self.polls_mut().waiting.push(poll);
     }
 
     /// Polls whose clients have gone leave their places.
     pub fn forget_polls(&mut self, gone: impl Fn(PollId) -> bool) {
-        self.polls.retain(|poll| !gone(poll.id));
+        if !self.polls().waiting.is_empty() {
+            self.polls_mut().waiting.retain(|poll| !gone(poll.id));
+        }
     }
 
     /// From where to read changes for the waiting attribute polls, if there are any for them.
     pub fn polls_behind(&self) -> Option<Revision> {
-        let cursor = self.poll_cursor?;
-        let waiting = self.polls.iter().any(|poll| poll.kind == Poll::Attributes);
+        let cursor = self.polls().cursor?;
+        let mut waiting = self.polls().waiting.iter();
+        let waiting = waiting.any(|poll| poll.kind == Poll::Attributes);
         (waiting && cursor < self.shared_revision).then_some(cursor)
     }
 
     /// All waiting attribute polls get the changes.
     pub fn answer_polls(&mut self, changes: AttributeChanges, takers: &mut impl Takers) {
         if changes.is_empty() {
-            self.poll_cursor = self.poll_cursor.max(Some(changes.revision));
+            let polls = self.polls_mut();
+            polls.cursor = polls.cursor.max(Some(changes.revision));
             return;
         }
         let revision = changes.revision;
         let downlink = downlink(changes);
-        let all = self.polls.take();
+        let polls = self.polls_mut();
+        let all = polls.waiting.take();
         let (attributes, rest): (Vec<_>, Vec<_>) = all
             .into_iter()
             .partition(|poll| poll.kind == Poll::Attributes);
-        self.polls = rest.into();
+        polls.waiting = rest.into();
         for poll in attributes {
             if takers.poll(poll.id, downlink.clone()) {
-                self.unconfirmed.push(UnconfirmedPoll {
+                polls.unconfirmed.push(UnconfirmedPoll {
                     id: poll.id,
                     revision: Some(revision),
                 });
@@ -66,12 +71,14 @@ impl State {
 
     /// Whether what a poll got reached its client.
     pub fn poll_written(&mut self, id: PollId, written: bool, now: Millis, fx: &mut Effects) {
-        let Some(at) = self.unconfirmed.iter().position(|poll| poll.id == id) else {
+        let mut unconfirmed = self.polls().unconfirmed.iter();
+        let Some(at) = unconfirmed.position(|poll| poll.id == id) else {
             return;
         };
-        match self.unconfirmed.remove(at).and_then(|poll| poll.revision) {
+        let polls = self.polls_mut();
+        match polls.unconfirmed.remove(at).and_then(|poll| poll.revision) {
             None => self.polled_rpc(id, written, now, fx),
-            Some(revision) if written && self.poll_cursor < Some(revision) => {
+            Some(revision) if written && polls.cursor < Some(revision) => {
                 self.move_poll_cursor(revision, fx);
             }
             Some(_) => {}
@@ -79,7 +86,7 @@ impl State {
     }
 
     fn move_poll_cursor(&mut self, revision: Revision, fx: &mut Effects) {
-        self.poll_cursor = Some(revision);
+        self.polls_mut().cursor = Some(revision);
         fx.changes.push(Change::PollCursor {
             device: self.device,
             acknowledged: revision,
@@ -88,7 +95,10 @@ impl State {
 
     /// Polls whose time is over.
     pub fn expire_polls(&mut self, now: Millis, fx: &mut Effects) {
-        self.polls.retain(|poll| {
+        if self.polls().waiting.is_empty() {
+            return;
+        }
+        self.polls_mut().waiting.retain(|poll| {
             let waits = poll.deadline > now;
             if !waits {
                 fx.polls.push((poll.id, Ok(())));

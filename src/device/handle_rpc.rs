@@ -106,15 +106,22 @@ impl State {
 
     /// The oldest waiting RPC poll whose client is still there.
     fn first_poll(&mut self, downlink: Downlink, takers: &mut impl Takers) -> Option<PollId> {
-        while let Some(at) = self.polls.iter().position(|poll| poll.kind == Poll::Rpc) {
-            let Some(poll) = self.polls.remove(at) else {
+        while let Some(at) = self
+            .polls()
+            .waiting
+            .iter()
+            .position(|poll| poll.kind == Poll::Rpc)
+        {
+            let Some(poll) = self.polls_mut().waiting.remove(at) else {
                 break;
             };
             if takers.poll(poll.id, downlink.clone()) {
-                self.unconfirmed.push(super::state::UnconfirmedPoll {
-                    id: poll.id,
-                    revision: None,
-                });
+                self.polls_mut()
+                    .unconfirmed
+                    .push(super::state::UnconfirmedPoll {
+                        id: poll.id,
+                        revision: None,
+                    });
                 return Some(poll.id);
             }
         }

@@ -13,8 +13,21 @@ use crate::store::Change;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// Most sessions subscribe to nothing: they share this.
-static NONE: LazyLock<Arc<Subscriptions>> = LazyLock::new(Arc::default);
+/// Most sessions have no more to say than these four, and share them.
+static PLAIN: LazyLock<[Arc<Subscriptions>; 4]> = LazyLock::new(|| {
+    [0, 1, 2, 3].map(|bits| {
+        Arc::new(Subscriptions {
+            attributes: bits & 1 != 0,
+            rpc: bits & 2 != 0,
+            wire: Vec::new(),
+        })
+    })
+});
+
+fn shared(subscriptions: Subscriptions) -> Arc<Subscriptions> {
+    let known = PLAIN.iter().find(|known| ***known == subscriptions);
+    known.map_or_else(|| Arc::new(subscriptions), Arc::clone)
+}
 
 impl State {
     /// A single request: activity, no session and no takeover.
@@ -111,7 +124,7 @@ impl State {
             transport: claim.transport,
             client_id: claim.client_id.clone(),
             expiry: claim.expiry.min(self.config.max_session_expiry.millis()),
-            subscriptions: subscriptions.map_or_else(|| NONE.clone(), Arc::new),
+            subscriptions: shared(subscriptions.unwrap_or_default()),
             acknowledged,
             offered: acknowledged,
             failed: false,
@@ -256,7 +269,7 @@ impl State {
         }
         let asks_again = subscriptions.rpc && !had.rpc;
         let stops = had.rpc && !subscriptions.rpc;
-        session.subscriptions = Arc::new(subscriptions);
+        session.subscriptions = shared(subscriptions);
         let kept = session
             .is_persistent()
             // While it is live no moment of its end is known: `load` gives it one after a crash.
@@ -306,7 +319,9 @@ impl State {
         }
         self.revoked = Some((self.newest, reason));
         let rejection = Rejection::new(reason, "the device's sessions have been ended");
-        for poll in self.polls.take() {
+        let polls = self.polls().waiting.len();
+        let polls = (polls > 0).then(|| self.polls_mut().waiting.take());
+        for poll in polls.unwrap_or_default() {
             fx.polls.push((poll.id, Err(rejection.clone())));
         }
     }

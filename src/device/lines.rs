@@ -26,7 +26,7 @@ pub struct Caller {
 }
 
 pub struct Lines {
-    desk: Arc<Desk>,
+    pub(super) desk: Arc<Desk>,
     sessions: Few<Epoch, DownlinkSender>,
     callers: Seldom<SessionId, Caller>,
     rpcs: Seldom<RpcId, oneshot::Sender<CallReply>>,

@@ -21,7 +21,9 @@ pub async fn load(state: &mut State, store: &SharedStore, now: Millis) -> Result
         state.activity.load(&attribute.key, &attribute.value);
     }
     state.shared_revision = store.revision(device, Scope::Shared).await?;
-    state.poll_cursor = store.poll_cursor(device).await?;
+    if let Some(cursor) = store.poll_cursor(device).await? {
+        state.polls_mut().cursor = Some(cursor);
+    }
     state.stored = store.session(device).await?.map(Box::new);
     if let Some(stored) = &mut state.stored {
         if stored.expires_at == Millis::MAX {

@@ -15,6 +15,7 @@ use crate::model::scarce::Scarce;
 use crate::model::session::{StoredSession, Subscriptions, Transport};
 use crate::model::Millis;
 use crate::store::Change;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +75,32 @@ pub struct UnconfirmedPoll {
     pub revision: Option<Revision>,
 }
 
+/// Long polls of a device.
+#[derive(Clone, Debug, Default)]
+pub struct Polls {
+    /// SHARED revision up to which polls were answered; `None` before the first poll.
+    pub cursor: Option<Revision>,
+    pub waiting: Scarce<WaitingPoll>,
+    pub unconfirmed: Scarce<UnconfirmedPoll>,
+}
+
+/// What all devices go by.
+#[derive(Debug)]
+pub struct Rules {
+    pub config: Config,
+    /// How long a session that was told to end may take.
+    pub takeover_timeout: Duration,
+    pub epochs: Epochs,
+}
+
+impl Deref for Rules {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}
+
 /// Which notes (device state, stored session) are unwritten.
 #[derive(Clone, Copy, Debug)]
 pub struct Notes {
@@ -84,10 +111,7 @@ pub struct Notes {
 #[derive(Clone, Debug)]
 pub struct State {
     pub device: DeviceId,
-    pub(super) config: Arc<Config>,
-    /// How long a session that was told to end may take, in milliseconds.
-    patience: u32,
-    pub(super) epochs: Epochs,
+    pub(super) config: Arc<Rules>,
     pub life: Epoch,
     /// Highest epoch of this device so far.
     pub(super) newest: Epoch,
@@ -104,32 +128,19 @@ pub struct State {
     /// next commit.
     pub(super) stored_unwritten: Option<bool>,
     pub shared_revision: Revision,
-    /// SHARED revision up to which polls were answered; `None` before the first poll.
-    pub(super) poll_cursor: Option<Revision>,
-    pub(super) polls: Scarce<WaitingPoll>,
-    pub(super) unconfirmed: Scarce<UnconfirmedPoll>,
+    /// `None` until the device's first poll: few ever send one.
+    polls: Option<Box<Polls>>,
     pub rpcs: Rpcs,
     /// Why nothing is taken any more: deleted, or the platform stops.
     pub(super) closed: Option<Reason>,
 }
 
 impl State {
-    pub fn new(
-        device: DeviceId,
-        config: Arc<Config>,
-        takeover_timeout: Duration,
-        life: Epoch,
-        epochs: Epochs,
-    ) -> Self {
-        let activity = Activity::new(
-            config.inactivity_timeout.millis(),
-            config.activity_report_every.millis(),
-        );
+    pub fn new(device: DeviceId, config: Arc<Rules>, life: Epoch) -> Self {
+        let activity = Activity::new(config.inactivity_timeout.millis());
         Self {
             device,
-            patience: u32::try_from(takeover_timeout.as_millis()).unwrap_or(u32::MAX),
             config,
-            epochs,
             life,
             newest: life,
             sequence: 0,
@@ -141,9 +152,7 @@ impl State {
             stored: None,
             stored_unwritten: None,
             shared_revision: 0,
-            poll_cursor: None,
-            polls: Scarce::default(),
-            unconfirmed: Scarce::default(),
+            polls: None,
             rpcs: Rpcs::default(),
             closed: None,
         }
@@ -151,11 +160,28 @@ impl State {
 
     /// When a session that is told to end now must be gone.
     pub(super) fn patience_ends(&self, now: Millis) -> Millis {
-        now.saturating_add(Millis::from(self.patience))
+        now.saturating_add(super::handle_session::millis(self.config.takeover_timeout))
+    }
+
+    fn report_every(&self) -> Millis {
+        self.config.activity_report_every.millis()
+    }
+
+    pub(super) fn polls(&self) -> &Polls {
+        static NONE: Polls = Polls {
+            cursor: None,
+            waiting: Scarce::NONE,
+            unconfirmed: Scarce::NONE,
+        };
+        self.polls.as_deref().unwrap_or(&NONE)
+    }
+
+    pub(super) fn polls_mut(&mut self) -> &mut Polls {
+        self.polls.get_or_insert_default()
     }
 
     pub(super) fn take_epoch(&mut self) -> Epoch {
-        self.newest = self.epochs.take();
+        self.newest = self.config.epochs.take();
         self.newest
     }
 
@@ -201,8 +227,8 @@ impl State {
         self.sessions.is_empty()
             && self.claims.is_empty()
             && self.visitors == 0
-            && self.polls.is_empty()
-            && self.unconfirmed.is_empty()
+            && self.polls().waiting.is_empty()
+            && self.polls().unconfirmed.is_empty()
             && !self.rpcs.has_lightweight()
     }
 
@@ -212,7 +238,7 @@ impl State {
             return Vec::new();
         }
         let mut changes = Vec::new();
-        let entries = self.activity.drain(now, force);
+        let entries = self.activity.drain(now, self.report_every(), force);
         if !entries.is_empty() {
             // A change is large, and `Vec` would begin with room for four.
             changes.reserve_exact(2);
@@ -262,13 +288,13 @@ impl State {
             Some(true) => Some(self.activity.retry_at),
             _ => None,
         };
-        earliest([self.activity.due_at(), stored])
+        earliest([self.activity.due_at(self.report_every()), stored])
     }
 
     /// When something happens by itself.
     pub fn next_deadline(&self) -> Option<Millis> {
         let ending = self.sessions.iter().filter_map(|s| s.ending.map(|e| e.0));
-        let polls = self.polls.iter().map(|poll| poll.deadline);
+        let polls = self.polls().waiting.iter().map(|poll| poll.deadline);
         earliest([
             ending.min(),
             polls.min(),
@@ -283,7 +309,7 @@ impl State {
             device: self.device,
             epoch: self.newest,
             sessions: self.sessions.len(),
-            polls: self.polls.len(),
+            polls: self.polls().waiting.len(),
             pending_rpcs: self.rpcs.len(),
             active: self.activity.active,
             last_activity: self.activity.last,

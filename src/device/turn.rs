@@ -42,7 +42,6 @@ const SPEAKS: Millis = Millis::MAX;
 pub struct Turn {
     pub(super) state: State,
     pub(super) lines: Lines,
-    pub(super) outside: Arc<Outside>,
     /// `None`: the device has none of its own.
     pub(super) limits: Option<Box<Limits>>,
     pub(super) last_poll: PollId,
@@ -64,12 +63,11 @@ pub fn clock() -> Millis {
 }
 
 impl Turn {
-    pub fn new(state: State, lines: Lines, outside: Arc<Outside>) -> Self {
+    pub fn new(state: State, lines: Lines) -> Self {
         Self {
+            limits: Limits::set(None, None, &lines.desk.outside.limits),
             state,
             lines,
-            limits: Limits::set(None, None, &outside.limits),
-            outside,
             last_poll: 0,
             absent: None,
             stopping: Scarce::default(),
@@ -117,7 +115,7 @@ impl Turn {
                 rates,
                 reply,
             } => {
-                let server = &self.outside.limits;
+                let server = &self.lines.desk.outside.limits;
                 self.limits = Limits::set(self.limits.take(), rates.as_deref(), server);
                 self.connect(session, transport, asked, reply, now).await;
             }
@@ -184,7 +182,7 @@ impl Turn {
     }
 
     async fn offer_attributes(&mut self, behind: Vec<(Epoch, Revision)>) {
-        let (device, store) = (self.state.device, self.outside.store.clone());
+        let (device, store) = (self.state.device, self.lines.desk.outside.store.clone());
         for (epoch, since) in behind {
             let changes = store.changes_since(device, Scope::Shared, since).await;
             // What cannot be read now is offered after the next mail or tick.

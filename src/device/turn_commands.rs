@@ -154,7 +154,7 @@ impl Turn {
                         state.telemetry(telemetry, Transport::Rest, now, fx)
                     })
                     .await?;
-                self.outside.metrics.points(points);
+                self.lines.desk.outside.metrics.points(points);
                 saved
             }
             // The API's own doors are above; what is left are plain steps.
@@ -215,8 +215,8 @@ impl Turn {
     /// caller of a waiting one keeps his line.
     async fn is_new(&self, order: &RpcOrder) -> Result<(), Rejection> {
         let waits = self.state.rpcs.by_id(order.id).is_some();
-        let known =
-            waits || (order.persistent && self.outside.store.rpc(order.id).await?.is_some());
+        let known = waits
+            || (order.persistent && self.lines.desk.outside.store.rpc(order.id).await?.is_some());
         if known {
             let detail = "an RPC with this id exists already";
             return Err(Rejection::new(Reason::BadRequestId, detail));
@@ -228,7 +228,7 @@ impl Turn {
     async fn delete(&mut self, now: Millis) -> Result<(), Rejection> {
         let device = self.state.device;
         let batch = Batch::of_device(device, vec![Change::DeviceDelete(device)]);
-        self.outside.store.commit(batch).await?;
+        self.lines.desk.outside.store.commit(batch).await?;
         self.close_down(Reason::DeviceDeleted, now).await;
         Ok(())
     }

@@ -115,7 +115,7 @@ impl Turn {
         let device = self.state.device;
         for changes in batches(changes) {
             let batch = Batch::of_device(device, changes);
-            Courier::of_thread(&self.outside.store)
+            Courier::of_thread(&self.lines.desk.outside.store)
                 .commit(batch)
                 .await?;
         }
@@ -123,7 +123,7 @@ impl Turn {
     }
 
     async fn read_shared_revision(&mut self) {
-        let store = &self.outside.store;
+        let store = &self.lines.desk.outside.store;
         let revision = store.revision(self.state.device, Scope::Shared).await;
         // The change is there even if this read fails; reading it will tell the true revision.
         let at_least = self.state.shared_revision + 1;
@@ -159,7 +159,11 @@ impl Turn {
 
     /// Counted, and a row in the device's stream.
     pub(super) fn refused(&self, transport: Transport, rejection: &Rejection, now: Millis) {
-        self.outside.metrics.rejected(transport, rejection.reason);
+        self.lines
+            .desk
+            .outside
+            .metrics
+            .rejected(transport, rejection.reason);
         let kind = EventKind::Refused {
             reason: rejection.reason,
             detail: rejection.detail.to_string(),
@@ -168,7 +172,7 @@ impl Turn {
     }
 
     pub(super) fn publish(&self, at: Millis, transport: Option<Transport>, kind: EventKind) {
-        self.outside.host.publish(DeviceEvent {
+        self.lines.desk.outside.host.publish(DeviceEvent {
             device: self.state.device,
             at,
             transport,

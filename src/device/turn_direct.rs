@@ -215,7 +215,11 @@ impl Turn {
         };
         group.at = clock();
         let wanted = uplinks.len();
-        self.outside.metrics.uplinks(from.transport, wanted as u64);
+        self.lines
+            .desk
+            .outside
+            .metrics
+            .uplinks(from.transport, wanted as u64);
         group.open(reply, wanted, from.transport);
         for uplink in uplinks {
             // Nothing that `batching::plain` lets through is given back.

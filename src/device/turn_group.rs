@@ -111,7 +111,7 @@ impl Turn {
         let hanging = std::mem::take(&mut group.hanging);
         match result {
             Ok(()) => {
-                self.outside.metrics.points(group.points);
+                self.lines.desk.outside.metrics.points(group.points);
                 merge_saved(&mut fx);
             }
             Err(error) => {

@@ -27,7 +27,11 @@ impl Turn {
         let now = clock();
         group.at = now;
         let wanted = uplinks.len();
-        self.outside.metrics.uplinks(from.transport, wanted as u64);
+        self.lines
+            .desk
+            .outside
+            .metrics
+            .uplinks(from.transport, wanted as u64);
         group.open(reply, wanted, from.transport);
         for uplink in uplinks {
             if let Some(uplink) = self.uplink(from, uplink, now, group) {
@@ -52,7 +56,7 @@ impl Turn {
             group.add_final(Outcome::Refused(rejection), transport);
             return None;
         }
-        if self.limits.is_some() || self.outside.limits.is_limited() {
+        if self.limits.is_some() || self.lines.desk.outside.limits.is_limited() {
             if let Some(outcome) = self.over_the_limit(&uplink, transport, now, group) {
                 group.settled(outcome);
                 return None;
@@ -100,7 +104,9 @@ impl Turn {
     ) -> Option<Outcome> {
         let cost = Cost::of(uplink)?;
         let limits = self.limits.get_or_insert_with(|| Box::new(Limits::none()));
-        let over = limits.take(cost, &self.outside.limits, now).err()?;
+        let over = limits
+            .take(cost, &self.lines.desk.outside.limits, now)
+            .err()?;
         if let Some(detail) = over.row {
             let reason = over.rejection.reason;
             let row = EventKind::Refused { reason, detail };
@@ -108,10 +114,14 @@ impl Turn {
         }
         if let Uplink::Refused(other) = uplink {
             // The device has heard of it already; here it is only counted.
-            self.outside.metrics.rejected(transport, other.reason);
+            self.lines
+                .desk
+                .outside
+                .metrics
+                .rejected(transport, other.reason);
             return Some(Outcome::Done);
         }
-        let metrics = &self.outside.metrics;
+        let metrics = &self.lines.desk.outside.metrics;
         metrics.rejected(transport, over.rejection.reason);
         Some(Outcome::Refused(over.rejection))
     }
@@ -203,7 +213,12 @@ impl Turn {
 
     async fn read(&self, scope: Scope, keys: Option<&[Key]>) -> Result<Vec<Attribute>, StoreError> {
         let device = self.state.device;
-        self.outside.store.attributes(device, scope, keys).await
+        self.lines
+            .desk
+            .outside
+            .store
+            .attributes(device, scope, keys)
+            .await
     }
 
     async fn read_attributes(&self, request: AttributeRequest) -> Outcome {

@@ -5,6 +5,7 @@ use super::reject::Reason;
 use super::rpc::RpcState;
 use super::session::Transport;
 use super::Millis;
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::sync::{Arc, LazyLock};
 
@@ -17,7 +18,7 @@ pub struct DeviceEvent {
     pub kind: Arc<EventKind>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
     Connected {
         client_id: String,

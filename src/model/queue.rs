@@ -35,12 +35,21 @@ impl<T> Queue<T> {
         std::mem::replace(&mut self.first, next)
     }
 
+    pub fn front(&self) -> Option<&T> {
+        self.first.as_ref()
+    }
+
     pub fn front_mut(&mut self) -> Option<&mut T> {
         self.first.as_mut()
     }
 
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    pub fn len(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.len());
+        usize::from(self.first.is_some()) + rest
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {
@@ -68,13 +77,13 @@ mod tests {
             assert_eq!((queue.pop_front(), queue.pop_front()), (Some(round), None));
         }
         (1..=4).for_each(|item| queue.push_back(item));
-        assert_eq!(queue.iter().sum::<i32>(), 10);
+        assert_eq!((queue.iter().sum::<i32>(), queue.len()), (10, 4));
         assert_eq!(queue.pop_front(), Some(1));
         queue.push_back(5);
         queue.release();
         let all: Vec<i32> = std::iter::from_fn(|| queue.pop_front()).collect();
         assert_eq!(all, [2, 3, 4, 5]);
-        assert!(queue.is_empty() && queue.rest.is_some());
+        assert!(queue.is_empty() && queue.front().is_none() && queue.rest.is_some());
         queue.release();
         assert!(queue.rest.is_none());
     }

@@ -15,6 +15,8 @@ impl<T> Default for Scarce<T> {
 }
 
 impl<T> Scarce<T> {
+    pub const NONE: Self = Self(None);
+
     pub fn push(&mut self, item: T) {
         let list = self.0.get_or_insert_default();
         if list.is_empty() {

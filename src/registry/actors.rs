@@ -10,6 +10,7 @@ use crate::device::{clock, Desk, Seed};
 use crate::model::ids::{DeviceId, Epoch};
 use crate::model::Millis;
 use ahash::AHashMap;
+use hashbrown::HashTable;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -19,21 +20,48 @@ use tokio::sync::OwnedSemaphorePermit;
 const SHARDS: usize = 64;
 
 pub struct Actors {
-    shards: Vec<Mutex<AHashMap<DeviceId, Arc<Desk>>>>,
+    shards: Vec<Mutex<Desks>>,
+    hash: ahash::RandomState,
     resting: Mutex<Resting>,
     arbiters: Arc<Arbiters>,
+}
+
+/// Found by the device that each of them names: a table has places for twice as many as are in it,
+/// and a copy of the id would be two thirds of a place.
+#[derive(Default)]
+struct Desks(HashTable<Arc<Desk>>);
+
+impl Desks {
+    fn get(&self, hash: u64, device: DeviceId) -> Option<&Arc<Desk>> {
+        self.0.find(hash, |desk| desk.device == device)
+    }
+
+    /// In the place of the one before.
+    fn put(&mut self, hasher: &ahash::RandomState, desk: Arc<Desk>) {
+        let device = desk.device;
+        self.remove(hasher.hash_one(device), device);
+        let again = |desk: &Arc<Desk>| hasher.hash_one(desk.device);
+        self.0.insert_unique(again(&desk), desk, again);
+    }
+
+    fn remove(&mut self, hash: u64, device: DeviceId) {
+        if let Ok(found) = self.0.find_entry(hash, |desk| desk.device == device) {
+            found.remove();
+        }
+    }
 }
 
 impl Actors {
     pub fn new(arbiters: Arc<Arbiters>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hash: ahash::RandomState::new(),
             resting: Mutex::default(),
             arbiters,
         }
     }
 
-    fn shard(&self, device: DeviceId) -> &Mutex<AHashMap<DeviceId, Arc<Desk>>> {
+    fn shard(&self, device: DeviceId) -> &Mutex<Desks> {
         // Below 64 by the modulo.
         &self.shards[(device.stable_hash() >> 8) as usize % SHARDS]
     }
@@ -47,39 +75,42 @@ impl Actors {
         seed: &Seed,
     ) {
         let mut shard = self.shard(device).lock();
-        let alive = shard.get(&device).filter(|desk| !desk.is_closed());
-        let desk = match alive {
-            Some(desk) => desk,
+        let alive = shard.get(self.hash.hash_one(device), device);
+        let desk = match alive.filter(|desk| !desk.is_closed()) {
+            Some(desk) => desk.clone(),
             None => {
-                let life = seed.epochs.take();
+                let life = seed.rules.epochs.take();
                 let home = self.arbiters.of(device);
                 self.resting.lock().remove(device);
                 let desk = Desk::open(device, life, home, seed.clone());
-                shard.entry(device).insert_entry(desk).into_mut()
+                shard.put(&self.hash, desk.clone());
+                desk
             }
         };
         desk.deliver(Letter {
             mail,
-            slip: Some(Slip::new(desk, permit)),
+            slip: Some(Slip::new(&desk, permit)),
         });
     }
 
     /// The desk of a device whose actor lives. It may go meanwhile: then nothing is taken there.
     pub fn desk(&self, device: DeviceId) -> Option<Arc<Desk>> {
         let shard = self.shard(device).lock();
-        shard.get(&device).cloned()
+        shard.get(self.hash.hash_one(device), device).cloned()
     }
 
     /// See `device::Host::retire`.
     pub fn retire(&self, device: DeviceId, life: Epoch, inactive_at: Option<Millis>) -> bool {
         let mut shard = self.shard(device).lock();
-        let Some(desk) = shard.get(&device).filter(|desk| desk.life == life) else {
+        let hash = self.hash.hash_one(device);
+        let desk = shard.get(hash, device);
+        let Some(desk) = desk.filter(|desk| desk.life == life) else {
             return true;
         };
         if desk.open.load(Ordering::SeqCst) > 0 || !desk.retire() {
             return false;
         }
-        shard.remove(&device);
+        shard.remove(hash, device);
         if let Some(at) = inactive_at {
             self.resting.lock().put(device, at);
         }
@@ -90,8 +121,10 @@ impl Actors {
     /// (an RPC's end, the device's inactivity) still is.
     pub fn died(&self, device: DeviceId, life: Epoch) {
         let mut shard = self.shard(device).lock();
-        if shard.get(&device).is_some_and(|desk| desk.life == life) {
-            shard.remove(&device);
+        let hash = self.hash.hash_one(device);
+        let desk = shard.get(hash, device);
+        if desk.is_some_and(|desk| desk.life == life) {
+            shard.remove(hash, device);
             self.resting.lock().put(device, clock());
         }
     }
@@ -99,7 +132,7 @@ impl Actors {
     /// A device without an actor that must be looked at then.
     pub fn rest(&self, device: DeviceId, until: Millis) {
         let shard = self.shard(device).lock();
-        if !shard.contains_key(&device) {
+        if shard.get(self.hash.hash_one(device), device).is_none() {
             self.resting.lock().put(device, until);
         }
     }
@@ -112,7 +145,7 @@ impl Actors {
     /// The threads have stopped: nobody comes to a desk any more.
     pub fn close(&self) {
         for shard in &self.shards {
-            let desks: Vec<_> = shard.lock().drain().map(|(_, desk)| desk).collect();
+            let desks: Vec<_> = shard.lock().0.drain().collect();
             desks.iter().for_each(|desk| desk.close());
         }
     }
@@ -120,7 +153,14 @@ impl Actors {
     pub fn live(&self) -> Vec<DeviceId> {
         let shards = self.shards.iter();
         shards
-            .flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>())
+            .flat_map(|shard| {
+                shard
+                    .lock()
+                    .0
+                    .iter()
+                    .map(|desk| desk.device)
+                    .collect::<Vec<_>>()
+            })
             .collect()
     }
 }

@@ -2,13 +2,10 @@
 //!
 //! Rings are kept in shards by device, so that busy devices do not wait for each other.
 
-use crate::model::event::{DeviceEvent, EventKind};
+use super::rows::Rings;
+use crate::model::event::DeviceEvent;
 use crate::model::ids::DeviceId;
-use crate::model::session::Transport;
-use crate::model::Millis;
-use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -117,7 +114,7 @@ impl EventHub {
                 line.tell(&event);
             }
         }
-        rings.keep(event);
+        rings.keep(&event);
     }
 
     pub fn subscribe(&self, filter: EventFilter) -> EventStream {
@@ -155,110 +152,10 @@ impl EventHub {
     }
 }
 
-/// A [`DeviceEvent`] without its device, by which it is found.
-struct Row {
-    number: u64,
-    at: Millis,
-    transport: Option<Transport>,
-    kind: Arc<EventKind>,
-}
-
-/// The last rows of the devices of one shard, bounded for each and for all together.
-struct Rings {
-    per_device: usize,
-    capacity: usize,
-    next: u64,
-    kept: usize,
-    devices: AHashMap<DeviceId, VecDeque<Row>>,
-    /// In order of arrival; may name rows that their device's ring has dropped already.
-    order: VecDeque<(u64, DeviceId)>,
-}
-
-impl Rings {
-    fn new(per_device: usize, capacity: usize) -> Self {
-        Self {
-            per_device,
-            capacity,
-            next: 0,
-            kept: 0,
-            devices: AHashMap::new(),
-            order: VecDeque::new(),
-        }
-    }
-
-    fn keep(&mut self, event: DeviceEvent) {
-        if self.per_device == 0 || self.capacity == 0 {
-            return;
-        }
-        self.next += 1;
-        self.order.push_back((self.next, event.device));
-        let ring = self.devices.entry(event.device).or_default();
-        if ring.len() == ring.capacity() {
-            // Of most devices there are one or two rows, about their connection.
-            ring.reserve_exact(ring.len().max(1));
-        }
-        ring.push_back(Row {
-            number: self.next,
-            at: event.at,
-            transport: event.transport,
-            kind: event.kind,
-        });
-        self.kept += 1;
-        if ring.len() > self.per_device {
-            ring.pop_front();
-            self.kept -= 1;
-        }
-        while self.kept > self.capacity {
-            self.drop_oldest();
-        }
-        if self.order.len() > 2 * self.capacity {
-            self.forget_dropped();
-        }
-    }
-
-    fn drop_oldest(&mut self) {
-        let Some((number, device)) = self.order.pop_front() else {
-            return;
-        };
-        let Some(ring) = self.devices.get_mut(&device) else {
-            return;
-        };
-        if ring.front().is_some_and(|first| first.number == number) {
-            ring.pop_front();
-            self.kept -= 1;
-        }
-        if ring.is_empty() {
-            self.devices.remove(&device);
-        }
-    }
-
-    fn forget_dropped(&mut self) {
-        let devices = &self.devices;
-        self.order.retain(|(number, device)| {
-            let ring = devices.get(device);
-            let first = ring.and_then(|ring| ring.front());
-            first.is_some_and(|first| first.number <= *number)
-        });
-    }
-
-    fn recent(&self, device: DeviceId, limit: usize) -> Vec<DeviceEvent> {
-        let Some(ring) = self.devices.get(&device) else {
-            return Vec::new();
-        };
-        let skip = ring.len().saturating_sub(limit);
-        let event = |row: &Row| DeviceEvent {
-            device,
-            at: row.at,
-            transport: row.transport,
-            kind: row.kind.clone(),
-        };
-        ring.iter().skip(skip).map(event).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::event::EventKind;
 
     fn row(device: DeviceId, n: u32) -> DeviceEvent {
         DeviceEvent {
@@ -286,8 +183,7 @@ mod tests {
         }
         assert!(all <= 160, "{all}");
         for shard in &hub.shards {
-            let rings = shard.lock();
-            assert!(rings.order.len() <= 2 * rings.capacity + 1);
+            assert!(shard.lock().is_bounded());
         }
     }
 

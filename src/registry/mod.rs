@@ -18,6 +18,7 @@ mod handshakes;
 pub mod identity;
 pub mod placement;
 mod retention;
+mod rows;
 mod strangers;
 pub mod supervisor;
 mod sweeper;

@@ -13,6 +13,7 @@ use crate::device::alarms::Alarms;
 use crate::device::limits::ServerLimits;
 use crate::device::link::died;
 use crate::device::messages::Mail;
+use crate::device::state::Rules;
 use crate::device::{clock, Epochs, Home, Host, Outside, Seed};
 use crate::model::event::{DeviceEvent, EventKind};
 use crate::model::ids::{DeviceId, Epoch};
@@ -107,9 +108,11 @@ impl Registry {
         let (messages, points) = (config.message_rate.clone(), config.point_rate.clone());
         let limits = ServerLimits::new(messages, points, &device);
         let seed = Seed {
-            config: Arc::new(device),
-            takeover_timeout: config.takeover_timeout.0,
-            epochs: Epochs::new(incarnation),
+            rules: Arc::new(Rules {
+                config: device,
+                takeover_timeout: config.takeover_timeout.0,
+                epochs: Epochs::new(incarnation),
+            }),
             outside: Arc::new(Outside {
                 homes: homes(&arbiters),
                 store,
@@ -253,7 +256,7 @@ impl Registry {
 
     /// `device.max_session_expiry`: a transport tells its client when it asked for more.
     pub fn max_session_expiry(&self) -> Duration {
-        self.0.seed.config.max_session_expiry.0
+        self.0.seed.rules.max_session_expiry.0
     }
 
     /// Refuses new sessions, ends the live ones (`ShuttingDown`), waits for their last commits, at

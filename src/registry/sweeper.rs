@@ -90,11 +90,8 @@ async fn rest_if_active(registry: &Registry, device: DeviceId) -> Result<(), Sto
     let keys = KEYS.map(Key::const_new);
     let store = &seed.outside.store;
     let found = store.attributes(device, Scope::Server, Some(&keys)).await?;
-    let config = &seed.config;
-    let mut activity = Activity::new(
-        config.inactivity_timeout.millis(),
-        config.activity_report_every.millis(),
-    );
+    let timeout = seed.rules.inactivity_timeout.millis();
+    let mut activity = Activity::new(timeout);
     for attribute in found {
         activity.load(&attribute.key, &attribute.value);
     }

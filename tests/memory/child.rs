@@ -22,7 +22,7 @@ const TOGETHER: usize = 64;
 /// What a child said: figures by name.
 pub type Said = BTreeMap<String, u64>;
 
-/// Runs `task` ("ingest", "start" or "heads") on a shape in a process of its own.
+/// Runs `task` ("ingest", "start", "heads", "mqtt" or "coap") on a shape in a process of its own.
 pub fn run(task: &str, shape: Shape, directory: &Path) -> Said {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child::measured_process"])
@@ -59,6 +59,7 @@ fn measured_process() {
     match task {
         "ingest" => runtime.block_on(ingest(&directory, shape)),
         "start" => runtime.block_on(start(&directory, shape)),
+        "mqtt" | "coap" => super::idle::rest(task, shape),
         "heads" => runtime.block_on(super::heads::hold(&directory, shape)),
         other => panic!("no task {other:?}"),
     }

@@ -1,9 +1,13 @@
-//! The store's memory, measured: in a process of its own for each figure, under the default settings.
+//! Memory, measured in a process of its own for each figure, under the default settings: the store's,
+//! and that of devices that are connected and rest.
 
 mod budget;
 mod child;
+#[path = "../common/mod.rs"]
+mod common;
 mod figures;
 mod heads;
+mod idle;
 mod shapes;
 
 /// The malloc beneath, as in the binary: glibc's keeps far more of what was freed.

@@ -6,7 +6,7 @@ mod steps;
 use super::effects::Effects;
 use super::handle_rpc::Takers;
 use super::messages::PollId;
-use super::state::{Claim, State};
+use super::state::{Claim, Rules, State};
 use super::{Config, Epochs};
 use crate::model::downlink::Downlink;
 use crate::model::ids::{DeviceId, Epoch, Incarnation, RpcId, SessionId};
@@ -31,8 +31,12 @@ fn state(change: impl FnOnce(&mut Config)) -> State {
     change(&mut config);
     let epochs = Epochs::new(Incarnation(7));
     let life = epochs.take();
-    let patience = Duration::from_secs(2);
-    State::new(DeviceId::new(), Arc::new(config), patience, life, epochs)
+    let rules = Rules {
+        config,
+        takeover_timeout: Duration::from_secs(2),
+        epochs,
+    };
+    State::new(DeviceId::new(), Arc::new(rules), life)
 }
 
 fn claim(client_id: &str, clean_start: bool, expiry: Millis) -> Claim {

@@ -319,7 +319,7 @@ impl World {
         let state = &self.state;
         assert!(state.sessions.len() <= 2);
         assert!(state.rpcs.len() <= 5);
-        assert!(state.polls.len() <= 3);
+        assert!(state.polls().waiting.len() <= 3);
         assert!(state.activity.last >= self.last_activity, "time moved back");
         self.last_activity = state.activity.last;
         for session in &state.sessions {

@@ -70,8 +70,8 @@ impl Budget {
 pub struct Credit {
     budget: Budget,
     held: usize,
-    /// Where he stands, and for how much.
-    place: Option<(Number, usize)>,
+    /// Where he stands, and for how much. Boxed: there are many, and few ever stand.
+    place: Option<Box<(Number, usize)>>,
 }
 
 impl Credit {
@@ -83,7 +83,7 @@ impl Credit {
             return Poll::Ready(());
         }
         let mut line = inner.line.lock();
-        if let Some((number, granted)) = self.place {
+        if let Some((number, granted)) = self.place.as_deref().copied() {
             if !line.is_granted(number) {
                 line.recall(number, cx.waker().clone());
                 return Poll::Pending;
@@ -98,7 +98,8 @@ impl Credit {
             self.budget.settle(line);
             return Poll::Ready(());
         }
-        self.place = Some((line.wait(wanted, cx.waker().clone()), wanted));
+        let number = line.wait(wanted, cx.waker().clone());
+        self.place = Some(Box::new((number, wanted)));
         inner.meter.waits();
         self.budget.settle(line);
         Poll::Pending
@@ -140,7 +141,7 @@ impl Credit {
 
     /// Leaves the line; what he was granted and has not taken goes back.
     pub fn give_up(&mut self) {
-        if let Some((number, granted)) = self.place.take() {
+        if let Some((number, granted)) = self.place.take().map(|place| *place) {
             let mut line = self.budget.0.line.lock();
             if !line.leave(number) {
                 line.change(granted, 0);

@@ -11,6 +11,9 @@ use crate::registry::{
     Registry, SessionEnd, Ticket,
 };
 use futures_util::future::LocalBoxFuture;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{ready, Context, Poll};
 use std::time::Duration;
 
 pub(super) enum Done {
@@ -135,16 +138,43 @@ pub(super) fn observed(
     })
 }
 
-pub(super) fn downlink(device: DeviceId, session: u64, mut line: DownlinkReceiver) -> Task {
-    Box::pin(async move {
-        let downlink = line.recv().await;
-        Done::Downlink {
+/// Waits for the next downlink of an observer's session. There is one for each of them, so it is no
+/// box.
+pub(super) struct Listening {
+    device: DeviceId,
+    session: u64,
+    /// `None` when it has come.
+    line: Option<DownlinkReceiver>,
+}
+
+impl Listening {
+    pub fn new(device: DeviceId, session: u64, line: DownlinkReceiver) -> Self {
+        Self {
             device,
             session,
+            line: Some(line),
+        }
+    }
+}
+
+impl Future for Listening {
+    type Output = Done;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        let downlink = match &mut self.line {
+            Some(line) => ready!(line.poll_recv(cx)),
+            None => return Poll::Pending,
+        };
+        let Some(line) = self.line.take() else {
+            return Poll::Pending;
+        };
+        Poll::Ready(Done::Downlink {
+            device: self.device,
+            session: self.session,
             downlink,
             line,
-        }
-    })
+        })
+    }
 }
 
 pub(super) fn close(handle: DeviceHandle, reason: &'static str) -> Task {

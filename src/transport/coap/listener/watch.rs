@@ -4,6 +4,7 @@
 use super::serve::Job;
 use crate::model::downlink::{Downlink, DownlinkBody, DownlinkId};
 use crate::model::ids::DeviceId;
+use crate::model::scarce::Scarce;
 use crate::model::session::Subscriptions;
 use crate::registry::{DeviceHandle, DownlinkReceiver};
 use crate::transport::coap::mapping::{Format, Resource};
@@ -32,15 +33,15 @@ pub(super) struct Watch {
     /// `None` while the session is being opened.
     pub handle: Option<DeviceHandle>,
     /// Observers that wait for the session.
-    pub waiting: Vec<Job>,
+    pub waiting: Scarce<Job>,
     pub attributes: Option<Observer>,
     pub rpc: Option<Observer>,
     /// First answers that are not out.
-    pub answering: usize,
+    pub answering: u32,
     pub held: Option<Held>,
     /// Nobody waits for its next downlink.
     pub line: Option<DownlinkReceiver>,
-    pub notes: Vec<Note>,
+    pub notes: Scarce<Note>,
     pub next_note: u64,
 }
 
@@ -49,13 +50,13 @@ impl Watch {
         Self {
             session,
             handle: None,
-            waiting: Vec::new(),
+            waiting: Scarce::default(),
             attributes: None,
             rpc: None,
             answering: 0,
             held: None,
             line: None,
-            notes: Vec::new(),
+            notes: Scarce::default(),
             next_note: 0,
         }
     }
@@ -112,5 +113,16 @@ impl Watches {
     pub fn of(&mut self, id: ObservationId) -> Option<(DeviceId, &mut Watch)> {
         let device = *self.by_observation.get(&id)?;
         Some((device, self.all.get_mut(&device)?.as_mut()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_an_observed_device_is_small() {
+        let size = size_of::<Watch>();
+        assert!(size <= 96, "{size} bytes");
     }
 }

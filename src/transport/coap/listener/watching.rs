@@ -3,7 +3,7 @@
 
 use super::serve::{content, Job};
 use super::standing::is_final;
-use super::tasks;
+use super::tasks::{self, Listening};
 use super::watch::{Note, Observer, Watch};
 use super::worker::Worker;
 use crate::model::downlink::{Downlink, DownlinkBody};
@@ -45,7 +45,7 @@ impl Worker {
         let Some(watch) = self.watches.all.get_mut(&device) else {
             return;
         };
-        let jobs = std::mem::take(&mut watch.waiting);
+        let jobs = watch.waiting.take();
         match result {
             Ok((connected, line)) => {
                 watch.handle = Some(connected.handle);
@@ -154,8 +154,8 @@ impl Worker {
         }
         if watch.notes.len() < window {
             if let Some(line) = watch.line.take() {
-                self.tasks
-                    .push(tasks::downlink(device, watch.session, line));
+                let session = watch.session;
+                self.lines.push(Listening::new(device, session, line));
             }
         }
     }
@@ -312,15 +312,15 @@ impl Worker {
     }
 
     fn close_watch(&mut self, device: DeviceId, reason: &'static str) {
-        let Some(watch) = self.watches.all.remove(&device) else {
+        let Some(mut watch) = self.watches.all.remove(&device) else {
             return;
         };
-        if let Some(handle) = watch.handle {
+        if let Some(handle) = watch.handle.take() {
             self.room.metrics.connection_closed(Transport::Coap);
             self.tasks.push(tasks::close(handle, reason));
         }
         let gone = Rejection::new(Reason::TakenOver, "the session has ended");
-        for job in watch.waiting {
+        for job in watch.waiting.take() {
             self.refuse(&job, &gone);
         }
     }

@@ -3,7 +3,7 @@
 use super::guests::Guests;
 use super::secure::Secure;
 use super::socket::{Live, Socket};
-use super::tasks::{Done, Task};
+use super::tasks::{Done, Listening, Task};
 use super::watch::Watches;
 use crate::model::credentials::Presented;
 use crate::model::json::Rules;
@@ -45,6 +45,7 @@ pub(super) struct Worker {
     pub guests: Guests,
     pub watches: Watches,
     pub tasks: FuturesUnordered<Task>,
+    pub lines: FuturesUnordered<Listening>,
     pub secure: Option<Secure>,
     socket: Live,
     /// What the socket has not taken yet.
@@ -87,6 +88,7 @@ pub(super) async fn run(room: Room, socket: Socket, stop: CancellationToken) -> 
         watches: Watches::default(),
         secure,
         tasks: FuturesUnordered::new(),
+        lines: FuturesUnordered::new(),
         socket: socket.arrive()?,
         output: VecDeque::new(),
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -139,6 +141,9 @@ impl Worker {
             return Poll::Ready(Ok(Event::Time));
         }
         if let Poll::Ready(Some(done)) = self.tasks.poll_next_unpin(cx) {
+            return Poll::Ready(Ok(Event::Done(Box::new(done))));
+        }
+        if let Poll::Ready(Some(done)) = self.lines.poll_next_unpin(cx) {
             return Poll::Ready(Ok(Event::Done(Box::new(done))));
         }
         // While the socket takes nothing, nothing is read: back-pressure reaches the peers.
@@ -194,9 +199,11 @@ impl Worker {
     fn finished(&mut self, done: Done) {
         self.done(done);
         for _ in 0..TASKS {
-            match self.tasks.next().now_or_never() {
-                Some(Some(done)) => self.done(done),
-                _ => return,
+            let next = self.tasks.next().now_or_never().flatten();
+            let next = next.or_else(|| self.lines.next().now_or_never().flatten());
+            match next {
+                Some(done) => self.done(done),
+                None => return,
             }
         }
     }

@@ -4,10 +4,10 @@ use super::download::Download;
 use super::outgoing::Line;
 use super::upload::Upload;
 use super::Random;
+use crate::model::queue::Queue;
 use crate::model::scarce::Scarce;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) struct State {
     pub waiting: u16,
     pub heard: Duration,
     /// Its remembered message ids, oldest first, with the second of their arrival.
-    pub recent: VecDeque<(u16, u32)>,
+    pub recent: Queue<(u16, u32)>,
     pub line: Line,
     pub uploads: Scarce<Upload>,
     pub downloads: Scarce<Download>,
@@ -121,7 +121,7 @@ impl Peers {
             next_id: random.next() as u16,
             waiting: 0,
             heard: Duration::ZERO,
-            recent: VecDeque::new(),
+            recent: Queue::default(),
             line: Line::default(),
             uploads: Scarce::default(),
             downloads: Scarce::default(),

@@ -147,7 +147,7 @@ impl Recent {
         }
         if state.recent.is_empty() {
             // Most peers are heard of seldom.
-            state.recent = std::collections::VecDeque::new();
+            state.recent.release();
         }
     }
 }

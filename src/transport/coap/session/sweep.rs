@@ -9,12 +9,21 @@ use std::time::Duration;
 /// When peers are looked after; one entry a peer.
 #[derive(Default)]
 pub(super) struct Timers {
-    sweeps: BTreeSet<(Duration, Slot)>,
+    sweeps: BTreeSet<(Micros, Slot)>,
+}
+
+/// Half of a `Duration`: the first one at or behind it.
+type Micros = u64;
+
+fn micros(at: Duration) -> Micros {
+    u64::try_from(at.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
 impl Timers {
     pub fn next(&self) -> Option<Duration> {
-        self.sweeps.first().map(|(at, _)| *at)
+        self.sweeps
+            .first()
+            .map(|(at, _)| Duration::from_micros(*at))
     }
 
     /// The peer that has waited longest to be looked after.
@@ -29,7 +38,7 @@ impl Endpoint {
         self.acknowledge(now, fx);
         self.retransmit(now, fx);
         while let Some((at, slot)) = self.timers.sweeps.first().copied() {
-            if at > now {
+            if Duration::from_micros(at) > now {
                 return;
             }
             self.timers.sweeps.pop_first();
@@ -45,12 +54,12 @@ impl Endpoint {
         match state.sweep_at {
             Some(before) if before <= at => return,
             Some(before) => {
-                self.timers.sweeps.remove(&(before, slot));
+                self.timers.sweeps.remove(&(micros(before), slot));
             }
             None => {}
         }
         state.sweep_at = Some(at);
-        self.timers.sweeps.insert((at, slot));
+        self.timers.sweeps.insert((micros(at), slot));
     }
 
     fn sweep(&mut self, slot: Slot, now: Duration, fx: &mut Effects) {

@@ -30,7 +30,7 @@ pub(super) mod kind {
 /// The bounded framer of one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Framer {
-    limit: usize,
+    limit: u32,
     level: Option<Level>,
 }
 
@@ -38,7 +38,10 @@ impl Framer {
     /// `limit`: the largest packet, whole (fixed header included), in bytes. Until
     /// [`Framer::set_level`] only CONNECT is let through.
     pub fn new(limit: usize) -> Self {
-        Self { limit, level: None }
+        Self {
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            level: None,
+        }
     }
 
     /// After CONNECT: from now on every packet type of that level passes.
@@ -48,7 +51,7 @@ impl Framer {
 
     /// Before CONNECT a smaller limit may hold than after it.
     pub fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = u32::try_from(limit).unwrap_or(u32::MAX);
     }
 
     /// The next whole packet, fixed header included, split off `buffer`; `None` = more bytes are
@@ -62,8 +65,8 @@ impl Framer {
             return Ok(None);
         };
         let size = header.total();
-        if size > self.limit {
-            let limit = self.limit;
+        let limit = self.limit as usize;
+        if size > limit {
             return Err(DecodeError::TooLarge { size, limit });
         }
         if buffer.len() < size {

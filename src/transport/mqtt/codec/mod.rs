@@ -67,20 +67,20 @@ fn exact_header(frame: &Bytes) -> Result<Header, DecodeError> {
 pub struct Codec {
     level: Level,
     /// Largest packet that the peer takes, whole, in bytes.
-    peer_limit: usize,
+    peer_limit: u32,
 }
 
 impl Codec {
     pub fn new(level: Level) -> Self {
         Self {
             level,
-            peer_limit: LARGEST_PACKET,
+            peer_limit: LARGEST_PACKET as u32,
         }
     }
 
     /// The client's Maximum Packet Size: larger packets are refused by `encode` (MQTT-3.1.2-24).
     pub fn with_peer_limit(mut self, bytes: Option<u32>) -> Self {
-        self.peer_limit = bytes.map_or(LARGEST_PACKET, |bytes| bytes as usize);
+        self.peer_limit = bytes.unwrap_or(LARGEST_PACKET as u32);
         self
     }
 
@@ -141,7 +141,7 @@ impl Codec {
     }
 
     fn write(&self, packet: &Packet, out: &mut BytesMut) -> Result<(), EncodeError> {
-        let (level, limit) = (self.level, self.peer_limit);
+        let (level, limit) = (self.level, self.peer_limit as usize);
         match packet {
             Packet::Publish(publish) => publish::encode(publish, level, limit, out),
             Packet::Puback(ack) => ack::encode(kind::PUBACK, ack, level, limit, out),

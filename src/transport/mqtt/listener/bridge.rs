@@ -58,7 +58,7 @@ impl Bridge {
         certificates: Option<CertificateChain>,
     ) -> Result<Carried, Rejection> {
         let peer = peer.to_canonical();
-        let stopping = self.shared.gate.bell.has_rung();
+        let stopping = self.shared.gate.seats.has_rung();
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.hands.len().max(1);
         let hand = match self.hands.get(turn) {
             Some(hand) if !stopping => hand,

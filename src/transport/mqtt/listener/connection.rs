@@ -5,6 +5,7 @@
 
 use super::conversation::Conversation;
 use super::gate::Pass;
+use super::seats::{Beat, NEVER};
 use super::wait::Event;
 use super::wire::Wire;
 use super::{buffers, Shared};
@@ -23,10 +24,8 @@ use actix_rt::ArbiterHandle;
 use bytes::BytesMut;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Sleep;
 
 /// What happens once in a connection's life, and is awaited.
 enum Rare {
@@ -38,54 +37,51 @@ enum Rare {
 /// How long the client may take to read our last words.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// What the client has not taken yet.
+pub(super) struct Unread {
+    bytes: BytesMut,
+    /// When it must have taken some of it.
+    by: Duration,
+}
+
 pub(super) struct Connection {
     pub(super) talk: Conversation,
     pub(super) wire: Wire,
     pub(super) pass: Pass,
     /// Of the platform's memory for what is in flight.
     pub(super) credit: Credit,
-    /// The beginning of a packet, or packets behind CONNECT.
-    pub(super) input: BytesMut,
-    /// What the client has not taken yet.
-    pub(super) output: BytesMut,
-    /// When it must have taken some of it.
-    pub(super) write_by: Option<Duration>,
+    /// The beginning of a packet, or packets behind CONNECT. Boxed, as `output`: nearly always
+    /// there is nothing.
+    pub(super) input: Option<Box<BytesMut>>,
+    pub(super) output: Option<Box<Unread>>,
     pub(super) handle: Option<DeviceHandle>,
     pub(super) tickets: Queue<Ticket>,
     pub(super) downlinks: Option<DownlinkReceiver>,
-    pub(super) timer: Pin<Box<Sleep>>,
-    /// The timer wakes this task as it is.
-    pub(super) timed: bool,
+    /// When this task is woken at the latest.
+    pub(super) wakes_at: Beat,
     /// This task is among those that the door's bell wakes.
     pub(super) listens: bool,
     /// It has rung, and that is dealt with.
     pub(super) told: bool,
-    /// The device's thread, when it is another one than this.
-    pub(super) home: Option<ArbiterHandle>,
 }
 
 impl Connection {
     pub fn new(shared: Arc<Shared>, wire: Wire, pass: Pass) -> Self {
         let credit = shared.registry.in_flight().credit();
         let talk = Conversation::new(shared);
-        let first = talk.session.deadline().unwrap_or_default();
-        let first = talk.shared.at(first);
         Self {
             talk,
             wire,
             pass,
             credit,
-            input: BytesMut::new(),
-            output: BytesMut::new(),
-            write_by: None,
+            input: None,
+            output: None,
             handle: None,
             tickets: Queue::default(),
             downlinks: None,
-            timer: Box::pin(tokio::time::sleep_until(first.into())),
-            timed: false,
+            wakes_at: NEVER,
             listens: false,
             told: false,
-            home: None,
         }
     }
 
@@ -99,13 +95,30 @@ impl Connection {
             let Some(rare) = self.deal_with(event) else {
                 continue;
             };
+            let connects = matches!(rare, Rare::Connect(_));
             if Box::pin(self.rarely(rare)).await {
                 return None;
             }
-            if let Some(home) = self.home.take() {
+            if let Some(home) = self.home().filter(|_| connects) {
                 return Some(home);
             }
         }
+    }
+
+    /// The device's thread, once the device is known.
+    fn home(&self) -> Option<ArbiterHandle> {
+        let device = self.handle.as_ref()?.device();
+        self.talk.shared.registry.arbiter_of(device)
+    }
+
+    /// Bytes that the client has not taken.
+    pub(super) fn unread(&self) -> usize {
+        self.output.as_ref().map_or(0, |unread| unread.bytes.len())
+    }
+
+    /// When it must have taken some of them.
+    pub(super) fn write_by(&self) -> Option<Duration> {
+        self.output.as_ref().map(|unread| unread.by)
     }
 
     fn deal_with(&mut self, event: Event) -> Option<Rare> {
@@ -169,7 +182,7 @@ impl Connection {
     }
 
     fn time(&mut self, fx: &mut Effects) {
-        if self.write_by.is_some_and(|by| self.talk.now().mono >= by) {
+        if self.write_by().is_some_and(|by| self.talk.now().mono >= by) {
             return self.talk.handle(Input::Gone("too slow to read"), fx);
         }
         if self.credit.waits() || !self.talk.session.takes_packets() {
@@ -197,14 +210,14 @@ impl Connection {
     }
 
     fn read(&mut self, fx: &mut Effects) {
-        let mut kept = std::mem::take(&mut self.input);
+        let mut kept = self.input.take().map_or_else(BytesMut::new, |kept| *kept);
         let most = match self.talk.session.is_open() {
             true => buffers::READ,
             false => buffers::READ_OF_STRANGERS,
         };
         let take = |bytes: &mut BytesMut| self.talk.frames(bytes, fx);
         let result = buffers::read(&mut self.wire, &mut kept, most, take);
-        self.input = kept;
+        self.keep(kept);
         match result {
             Ok(0) => self.talk.handle(Input::Gone("connection lost"), fx),
             Ok(_) => {}
@@ -231,7 +244,7 @@ impl Connection {
             if let Some(request) = fx.connect {
                 return Some(Rare::Connect(request));
             }
-            if self.output.is_empty() && self.talk.session.reports_what_left() {
+            if self.unread() == 0 && self.talk.session.reports_what_left() {
                 self.talk.handle(Input::Written, &mut fx);
             }
             self.packets_that_waited(&mut fx);
@@ -243,13 +256,17 @@ impl Connection {
 
     /// Packets behind CONNECT.
     fn packets_that_waited(&mut self, fx: &mut Effects) {
-        if self.input.is_empty() || !self.talk.session.hears() || fx.connect.is_some() {
+        if !self.talk.session.hears() || fx.connect.is_some() {
             return;
         }
-        let mut input = std::mem::take(&mut self.input);
-        self.talk.frames(&mut input, fx);
-        buffers::release_if_empty(&mut input);
-        self.input = input;
+        if let Some(mut input) = self.input.take() {
+            self.talk.frames(&mut input, fx);
+            self.keep(*input);
+        }
+    }
+
+    fn keep(&mut self, input: BytesMut) {
+        self.input = (!input.is_empty()).then(|| Box::new(input));
     }
 
     fn submit(&mut self, fx: &mut Effects) {
@@ -264,18 +281,24 @@ impl Connection {
 
     /// One write for all packets. `Err`: why the connection is gone.
     fn write(&mut self, packets: Vec<Packet>) -> Result<(), &'static str> {
-        if packets.is_empty() && self.output.is_empty() {
+        if packets.is_empty() && self.output.is_none() {
             return Ok(());
         }
-        let before = self.output.len();
+        let before = self.output.take();
+        let (mut bytes, by) = before.map_or_else(Default::default, |unread| {
+            let Unread { bytes, by } = *unread;
+            (bytes, Some(by))
+        });
+        let before = bytes.len();
         let mut complete = true;
-        let result = buffers::write(&mut self.wire, &mut self.output, |bytes| {
+        let result = buffers::write(&mut self.wire, &mut bytes, |bytes| {
             complete = self.talk.encode(&packets, bytes);
         });
-        if self.output.is_empty() {
-            self.write_by = None;
-        } else if self.write_by.is_none() || self.output.len() < before {
-            self.write_by = Some(self.talk.now().mono + self.talk.shared.config.write_timeout.0);
+        if !bytes.is_empty() {
+            let anew = || self.talk.now().mono + self.talk.shared.config.write_timeout.0;
+            let by = by.filter(|_| bytes.len() >= before);
+            let by = by.unwrap_or_else(anew);
+            self.output = Some(Box::new(Unread { bytes, by }));
         }
         match result {
             Err(_) => Err("connection lost"),
@@ -312,8 +335,6 @@ impl Connection {
         match self.talk.shared.registry.connect(request).await {
             Ok(connected) => {
                 self.pass.authenticated();
-                let device = connected.handle.device();
-                self.home = self.talk.shared.registry.arbiter_of(device);
                 self.handle = Some(connected.handle);
                 self.downlinks = Some(receiver);
                 Input::Connected(Granted {
@@ -341,7 +362,8 @@ impl Connection {
                 handle.close(end).await;
             }
         };
-        let rest = std::mem::take(&mut self.output);
+        let rest = self.output.take().map(|unread| unread.bytes);
+        let rest = rest.unwrap_or_default();
         let linger = tokio::time::timeout(LINGER, self.wire.last_words(rest));
         let _ = futures_util::join!(told, linger);
     }
@@ -376,8 +398,9 @@ mod tests {
         let itself = std::mem::size_of::<Connection>();
         let task = size_of_result(serve);
         println!("connection {itself}, task {task} bytes");
-        assert!(itself <= 336, "{itself} bytes");
-        assert!(task <= itself + 64, "{task} bytes");
+        // With what tokio adds it is 384 bytes then: a task takes a multiple of 128.
+        assert!(itself <= 240, "{itself} bytes");
+        assert!(task <= itself + 48, "{task} bytes");
         assert!(std::mem::size_of::<Downlink>() <= 80);
     }
 }

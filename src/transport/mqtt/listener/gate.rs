@@ -1,6 +1,6 @@
 //! How many connections there may be: in all, and per address before authentication.
 
-use super::bell::{Bell, Seat};
+use super::seats::{Beat, Seat, Seats};
 use crate::model::address::network;
 use crate::model::session::Transport;
 use crate::observability::Metrics;
@@ -19,7 +19,7 @@ pub(super) struct Gate {
     open: AtomicUsize,
     unauthenticated: Mutex<AHashMap<IpAddr, usize>>,
     changed: Notify,
-    pub bell: Bell,
+    pub seats: Seats,
     metrics: Metrics,
 }
 
@@ -41,7 +41,7 @@ impl Gate {
             open: AtomicUsize::new(0),
             unauthenticated: Mutex::default(),
             changed: Notify::new(),
-            bell: Bell::default(),
+            seats: Seats::default(),
             metrics,
         })
     }
@@ -106,12 +106,22 @@ impl Pass {
     }
 
     pub fn door_stops(&self) -> bool {
-        self.gate.bell.has_rung()
+        self.gate.seats.has_rung()
     }
 
     /// True: the door stops. Otherwise this task, and no other of the connection, is woken then.
     pub fn listen(&mut self, cx: &Context<'_>) -> bool {
-        self.gate.bell.listen(&mut self.seat, cx)
+        self.gate.seats.listen(&mut self.seat, cx)
+    }
+
+    /// The time has come to which `wake_at` was set.
+    pub fn has_passed(&self, at: Beat) -> bool {
+        self.gate.seats.has_passed(at)
+    }
+
+    /// True: that is now. Otherwise this task is woken then, and at no time that was set before.
+    pub fn wake_at(&mut self, at: Beat, cx: &Context<'_>) -> bool {
+        self.gate.seats.wake_at(at, &mut self.seat, cx)
     }
 
     /// The peer is a device now: it no longer counts against its address.
@@ -125,7 +135,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.authenticated();
-        self.gate.bell.leave(&mut self.seat);
+        self.gate.seats.leave(&mut self.seat);
         self.gate.metrics.connection_closed(Transport::Mqtt);
         self.gate.open.fetch_sub(1, Ordering::SeqCst);
         self.gate.changed.notify_waiters();

@@ -3,16 +3,18 @@
 //! `accept` takes connections and hands each to one of the door's arbiters; once its device is
 //! known it moves to that device's thread. `connection` is one
 //! client's task between socket and device, `conversation` its bytes, packets and session; `wire`
-//! the socket or what stands for it, `bridge` bytes that another door carries; `gate` holds the limits on their number, and `bell` tells them that the door stops; `buffers` keeps memory off idle connections.
+//! the socket or what stands for it, `bridge` bytes that another door carries; `gate` holds the
+//! limits on their number, and in its `seats` they hear that the door stops and what time it is;
+//! `buffers` keeps memory off idle connections.
 
 mod accept;
-mod bell;
 mod bridge;
 mod buffers;
 mod connection;
 mod conversation;
 mod gate;
 mod moving;
+mod seats;
 mod wait;
 mod wire;
 
@@ -42,7 +44,7 @@ struct Shared {
     settings: Arc<Settings>,
     registry: Registry,
     gate: Arc<Gate>,
-    /// For what is not a connection yet; those hear the bell of `gate`.
+    /// For what is not a connection yet; those sit in the seats of `gate`.
     stop: CancellationToken,
     started: Instant,
 }
@@ -57,11 +59,6 @@ impl Shared {
             wall: i64::try_from(wall).unwrap_or(i64::MAX),
             mono: self.started.elapsed(),
         }
-    }
-
-    /// When a session's deadline is, on the clock.
-    fn at(&self, mono: Duration) -> Instant {
-        self.started + mono
     }
 }
 
@@ -108,6 +105,10 @@ pub fn start(
         started: Instant::now(),
     });
     let hands: Vec<_> = arbiters.iter().map(Arbiter::handle).collect();
+    if let Some(first) = arbiters.first() {
+        let (gate, opened) = (shared.gate.clone(), shared.started);
+        first.spawn(async move { gate.seats.run(opened).await });
+    }
     for entrance in entrances {
         if let Some(first) = arbiters.first() {
             first.spawn(accept::run(shared.clone(), entrance, hands.clone()));
@@ -177,7 +178,7 @@ impl Door {
     /// they have ended and the threads are gone.
     pub async fn stop(self) {
         self.shared.stop.cancel();
-        self.shared.gate.bell.ring();
+        self.shared.gate.seats.ring();
         let _ = tokio::time::timeout(STOP_WITHIN, self.shared.gate.empty()).await;
         for arbiter in &self.arbiters {
             arbiter.stop();

@@ -1,15 +1,15 @@
 //! A connection moves to its device's thread once CONNECT has told which device it is: from then on
 //! nothing of it crosses threads (design.md 4, "Actors").
 
-use super::connection::Connection;
+use super::connection::{Connection, Unread};
 use super::conversation::Conversation;
 use super::gate::Pass;
+use super::seats::NEVER;
 use super::wire::Parted;
 use crate::model::queue::Queue;
 use crate::registry::{Credit, DeviceHandle, DownlinkReceiver, Ticket};
 use bytes::BytesMut;
 use std::io;
-use std::time::Duration;
 
 /// A connection between two threads: everything but what belongs to a runtime.
 pub(super) struct Moving {
@@ -17,9 +17,8 @@ pub(super) struct Moving {
     talk: Conversation,
     pass: Pass,
     credit: Credit,
-    input: BytesMut,
-    output: BytesMut,
-    write_by: Option<Duration>,
+    input: Option<Box<BytesMut>>,
+    output: Option<Box<Unread>>,
     handle: Option<DeviceHandle>,
     tickets: Queue<Ticket>,
     downlinks: Option<DownlinkReceiver>,
@@ -32,17 +31,14 @@ impl Moving {
         let wire = self.wire.arrive()?;
         Ok(Connection {
             wire,
-            // Due at once: it is then set to what the session wants.
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            timed: false,
-            home: None,
+            // It is then set to what the session wants.
+            wakes_at: NEVER,
             listens: false,
             talk: self.talk,
             pass: self.pass,
             credit: self.credit,
             input: self.input,
             output: self.output,
-            write_by: self.write_by,
             handle: self.handle,
             tickets: self.tickets,
             downlinks: self.downlinks,
@@ -62,7 +58,6 @@ impl Connection {
             credit: self.credit,
             input: self.input,
             output: self.output,
-            write_by: self.write_by,
             handle: self.handle,
             tickets: self.tickets,
             downlinks: self.downlinks,

@@ -1,6 +1,7 @@
 //! What a connection waits for, all in one poll: no future of its own per kind of event.
 
 use super::connection::Connection;
+use super::seats::{beat, NEVER};
 use crate::model::downlink::Downlink;
 use crate::model::uplink::Outcome;
 use std::future::Future;
@@ -36,10 +37,10 @@ impl Connection {
         if self.poll_timer(cx).is_ready() {
             return Poll::Ready(Event::Time);
         }
-        if !self.output.is_empty() && self.wire.poll_write_ready(cx).is_ready() {
+        if self.unread() > 0 && self.wire.poll_write_ready(cx).is_ready() {
             return Poll::Ready(Event::Writable);
         }
-        if self.output.len() > UNREAD {
+        if self.unread() > UNREAD {
             self.credit.give_up();
             return Poll::Pending;
         }
@@ -82,32 +83,23 @@ impl Connection {
         self.told
     }
 
-    /// Asked once each time that it is set: from then on it wakes this task, and a look at a flag
-    /// tells whether it has.
+    /// It wakes this task, and a look at a number tells whether it has. Set anew only when it would
+    /// come too late, or has come: a packet costs no timer.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.arm_timer();
-        if self.timed && !self.timer.is_elapsed() {
-            return Poll::Pending;
-        }
-        // Out of the runtime's budget it would not be asked, and would wake nobody.
-        let mut timer = tokio::task::unconstrained(self.timer.as_mut());
-        let polled = Pin::new(&mut timer).poll(cx);
-        self.timed = polled.is_pending();
-        polled
-    }
-
-    /// Moved only when it would fire too late, or has fired: a packet costs no timer.
-    fn arm_timer(&mut self) {
         let waiting = self.downlinks.is_some() && self.talk.session.lets_downlinks_wait();
         let look = waiting.then(|| self.talk.now().mono + LOOK);
-        let next = earlier(self.talk.session.deadline(), self.write_by);
-        let Some(next) = earlier(next, look) else {
-            return;
+        let next = earlier(self.talk.session.deadline(), self.write_by());
+        let Some(next) = earlier(next, look).map(beat) else {
+            return Poll::Pending;
         };
-        let next = tokio::time::Instant::from_std(self.talk.shared.at(next));
-        if self.timer.is_elapsed() || next < self.timer.deadline() {
-            self.timer.as_mut().reset(next);
-            self.timed = false;
+        if next >= self.wakes_at && !self.pass.has_passed(self.wakes_at) {
+            return Poll::Pending;
+        }
+        let now = self.pass.wake_at(next, cx);
+        self.wakes_at = if now { NEVER } else { next };
+        match now {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Open {
     /// The end itself. What a persistent session must remember goes with it.
     pub fn close(&mut self, reason: String, expiry: Option<Duration>, fx: &mut Effects) {
         if let Some(expiry) = expiry {
-            self.expiry = expiry;
+            self.persistent = !expiry.is_zero();
         }
         let inflight = if self.is_persistent() {
             self.save(fx)

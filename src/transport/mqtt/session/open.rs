@@ -34,8 +34,8 @@ pub(super) struct Open {
     pub client: ClientLimits,
     pub profile: ProfileOptions,
     pub keepalive: Keepalive,
-    /// Zero: the session ends with its connection.
-    pub expiry: Duration,
+    /// It outlives its connection.
+    pub persistent: bool,
     pub table: Table,
     /// What waits for an outcome, in the order of `Effects::submit`.
     pub pending: Queue<Pending>,
@@ -56,7 +56,7 @@ impl Open {
             client,
             profile,
             keepalive,
-            expiry,
+            persistent: !expiry.is_zero(),
             table: Table::default(),
             pending: Queue::default(),
             pending_bytes: 0,
@@ -72,7 +72,7 @@ impl Open {
 
     /// It outlives its connection.
     pub fn is_persistent(&self) -> bool {
-        !self.expiry.is_zero()
+        self.persistent
     }
 
     pub fn takes_packets(&self, settings: &Settings) -> bool {
@@ -163,6 +163,6 @@ mod tests {
     fn an_idle_session_is_small() {
         let size = std::mem::size_of::<Open>();
         println!("session {size} bytes");
-        assert!(size <= 256, "{size} bytes");
+        assert!(size <= 192, "{size} bytes");
     }
 }

@@ -29,9 +29,9 @@ pub(super) enum Then {
     Nothing,
     Acknowledge(Receipt, Reply),
     /// Refused here, and the row about it is on its way: acknowledge with this code.
-    Refuse(Receipt, u8, ByteString),
+    Refuse(Box<(Receipt, u8, ByteString)>),
     Suback(Box<Granting>),
-    Unsuback(Unsuback),
+    Unsuback(Box<Unsuback>),
 }
 
 /// A publish to be acknowledged.
@@ -57,7 +57,8 @@ impl Open {
         self.pending_bytes = self.pending_bytes.saturating_sub(pending.bytes);
         match (pending.then, outcome) {
             (Then::Nothing, _) => {}
-            (Then::Refuse(receipt, code, detail), _) => {
+            (Then::Refuse(refused), _) => {
+                let (receipt, code, detail) = *refused;
                 self.acknowledge(receipt, code, Some(&detail), fx);
             }
             (Then::Acknowledge(receipt, _), Outcome::Refused(rejection)) => {
@@ -70,7 +71,7 @@ impl Open {
                 self.not_granted(*granting, rejection.reason, fx);
             }
             (Then::Suback(granting), _) => fx.send.push(Packet::Suback(granting.suback)),
-            (Then::Unsuback(unsuback), _) => fx.send.push(Packet::Unsuback(unsuback)),
+            (Then::Unsuback(unsuback), _) => fx.send.push(Packet::Unsuback(*unsuback)),
         }
     }
 

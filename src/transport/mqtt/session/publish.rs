@@ -18,11 +18,13 @@ const MOST_HANDSHAKES: usize = 4096;
 
 /// What the client has sent and not yet got rid of.
 #[derive(Default)]
+// The box is the point: few clients send at QoS 2, and every idle session has this.
+#[allow(clippy::box_collection)]
 pub(super) struct Inbound {
     /// Publishes that count against our Receive Maximum.
-    unacknowledged: usize,
+    unacknowledged: u32,
     /// QoS 2 packet ids before their PUBREL.
-    handshakes: BTreeMap<u16, Handshake>,
+    handshakes: Option<Box<BTreeMap<u16, Handshake>>>,
     /// By alias - 1. Topics are kept parsed: an alias costs no more for a long name.
     aliases: Scarce<Option<Topic>>,
 }
@@ -36,21 +38,28 @@ enum Handshake {
 }
 
 impl Inbound {
+    fn handshake(&self, packet_id: u16) -> Option<&Handshake> {
+        self.handshakes.as_ref()?.get(&packet_id)
+    }
+
+    fn shake(&mut self, packet_id: u16, handshake: Handshake) {
+        let handshakes = self.handshakes.get_or_insert_default();
+        handshakes.insert(packet_id, handshake);
+    }
+
     fn began(&mut self, receipt: Receipt) {
         if receipt.qos != QoS::AtMostOnce {
             self.unacknowledged += 1;
         }
         if receipt.qos == QoS::ExactlyOnce {
-            self.handshakes
-                .insert(receipt.packet_id, Handshake::Storing);
+            self.shake(receipt.packet_id, Handshake::Storing);
         }
     }
 
     /// PUBACK or PUBREC leaves. A PUBREC with an error of MQTT 5 ends the handshake.
     pub fn answered(&mut self, receipt: Receipt, reason: u8, v5: bool) {
         if receipt.qos == QoS::ExactlyOnce && !(v5 && reason >= code::UNSPECIFIED) {
-            self.handshakes
-                .insert(receipt.packet_id, Handshake::Received);
+            self.shake(receipt.packet_id, Handshake::Received);
         } else {
             self.forget(receipt);
         }
@@ -62,7 +71,10 @@ impl Inbound {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
         }
         if receipt.qos == QoS::ExactlyOnce {
-            self.handshakes.remove(&receipt.packet_id);
+            if let Some(handshakes) = &mut self.handshakes {
+                handshakes.remove(&receipt.packet_id);
+            }
+            self.handshakes.take_if(|handshakes| handshakes.is_empty());
         }
     }
 
@@ -70,14 +82,15 @@ impl Inbound {
     pub fn received(&self) -> Vec<u16> {
         let received =
             |(id, state): (&u16, &Handshake)| (*state == Handshake::Received).then_some(*id);
-        self.handshakes.iter().filter_map(received).collect()
+        let handshakes = self.handshakes.iter().flat_map(|all| all.iter());
+        handshakes.filter_map(received).collect()
     }
 
     /// They do not count against Receive Maximum: a client's quota is whole again after CONNACK,
     /// and repeating PUBREL takes nothing of it (MQTT 5 section 4.9).
     pub fn restore(&mut self, received: impl IntoIterator<Item = u16>) {
         for packet_id in received.into_iter().take(MOST_HANDSHAKES) {
-            self.handshakes.insert(packet_id, Handshake::Received);
+            self.shake(packet_id, Handshake::Received);
         }
     }
 
@@ -139,7 +152,7 @@ impl Open {
         if receipt.qos != QoS::ExactlyOnce {
             return false;
         }
-        match self.inbound.handshakes.get(&receipt.packet_id) {
+        match self.inbound.handshake(receipt.packet_id) {
             None => false,
             Some(Handshake::Storing) => true,
             Some(Handshake::Received) => {
@@ -153,9 +166,9 @@ impl Open {
         let most = settings.receive_maximum;
         if receipt.qos == QoS::AtMostOnce {
             Ok(())
-        } else if self.is_v5() && self.inbound.unacknowledged >= usize::from(most) {
+        } else if self.is_v5() && self.inbound.unacknowledged >= u32::from(most) {
             Err(Violation::ReceiveMaximum(most))
-        } else if self.inbound.handshakes.len() >= MOST_HANDSHAKES {
+        } else if self.inbound.handshakes.as_ref().map_or(0, |all| all.len()) >= MOST_HANDSHAKES {
             Err(Violation::Handshakes(MOST_HANDSHAKES))
         } else {
             Ok(())
@@ -175,7 +188,7 @@ impl Open {
         };
         if stays {
             let detail = ByteString::from(rejection.detail.as_ref());
-            let then = Then::Refuse(receipt, code, detail);
+            let then = Then::Refuse(Box::new((receipt, code, detail)));
             self.submit(Uplink::Refused(rejection), then, 0, fx);
         } else {
             self.inbound.forget(receipt);
@@ -184,7 +197,7 @@ impl Open {
     }
 
     pub fn pubrel(&mut self, packet_id: u16, fx: &mut Effects) {
-        let known = self.inbound.handshakes.get(&packet_id) == Some(&Handshake::Received);
+        let known = self.inbound.handshake(packet_id) == Some(&Handshake::Received);
         if known {
             let qos = QoS::ExactlyOnce;
             self.inbound.forget(Receipt { qos, packet_id });

@@ -168,7 +168,7 @@ impl Open {
         };
         let filters = codes.len();
         let packet_id = packet.packet_id;
-        let then = Then::Unsuback(Unsuback { packet_id, codes });
+        let then = Then::Unsuback(Box::new(Unsuback { packet_id, codes }));
         self.submit(uplink, then, filters, fx);
     }
 }
