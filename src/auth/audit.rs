@@ -15,6 +15,10 @@ use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// System record: how many rows there are and the time of the last one (u64 le, i64 le), written
+/// with each row, so that a start need not walk over all of them. Two rows that are written at the
+/// same moment may leave it one short: it is counted anew whenever rows are forgotten.
+const COUNT: &str = "auth.audit_rows";
 /// How often rows are looked at for their age.
 const AGE_EVERY: Millis = 3_600_000;
 
@@ -45,7 +49,7 @@ impl AuditLog {
         store: SharedStore,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let rows = store.audit(Millis::MIN..Millis::MAX, 0, 1).await?;
+        let (rows, last) = counted(&store).await?;
         let strangers = Buckets::new(config.audit_strangers.clone());
         Ok(Self(Arc::new(Inner {
             store,
@@ -53,8 +57,8 @@ impl AuditLog {
             most: config.audit_rows,
             age: config.audit_age.millis(),
             book: Mutex::new(Book {
-                rows: rows.total,
-                last: rows.rows.first().map_or(0, |row| row.at),
+                rows,
+                last,
                 aged_at: Millis::MIN,
                 strangers,
                 suppressed: 0,
@@ -65,9 +69,12 @@ impl AuditLog {
 
     /// Writes a row; its id and time are set here.
     pub async fn record(&self, row: AuditRow) {
-        let row = self.dated(row);
-        let put = Change::AuditPut(row.clone());
-        let batch = Batch::of_system(vec![put]);
+        let (row, rows) = self.dated(row);
+        let count = Change::SystemPut {
+            name: COUNT.into(),
+            value: [(rows as u64).to_le_bytes(), row.at.to_le_bytes()].concat(),
+        };
+        let batch = Batch::of_system(vec![Change::AuditPut(row.clone()), count]);
         if let Err(error) = self.0.store.commit(batch).await {
             tracing::error!(
                 %error, username = row.username, action = row.action, entity = row.entity,
@@ -75,7 +82,6 @@ impl AuditLog {
             );
             return;
         }
-        self.0.book.lock().rows += 1;
         if let Err(error) = self.trim().await {
             tracing::warn!(%error, "old rows of the audit log could not be forgotten");
         }
@@ -108,15 +114,18 @@ impl AuditLog {
         self.0.store.audit(range, skip, limit).await
     }
 
-    /// Each row has a time of its own, so that they keep their order.
-    fn dated(&self, row: AuditRow) -> AuditRow {
+    /// Each row has a time of its own, so that they keep their order. Also how many there are with
+    /// this one.
+    fn dated(&self, row: AuditRow) -> (AuditRow, usize) {
         let mut book = self.0.book.lock();
         book.last = (self.0.clock)().max(book.last.saturating_add(1));
-        AuditRow {
+        book.rows += 1;
+        let row = AuditRow {
             id: AuditId::new(),
             at: book.last,
             ..row.bounded()
-        }
+        };
+        (row, book.rows)
     }
 
     async fn trim(&self) -> Result<(), StoreError> {
@@ -132,27 +141,48 @@ impl AuditLog {
         }
         let _one_at_a_time = self.0.trimming.lock().await;
         let whole = Millis::MIN..Millis::MAX;
+        let mut gone = false;
         if old {
-            self.forget(Millis::MIN..now.saturating_sub(self.0.age), 0)
-                .await?;
+            let aged = Millis::MIN..now.saturating_sub(self.0.age);
+            gone |= self.forget(aged, 0).await?;
             self.0.book.lock().aged_at = now;
         }
         if many {
-            self.forget(whole.clone(), self.0.most).await?;
+            gone |= self.forget(whole.clone(), self.0.most).await?;
         }
-        let left = self.0.store.audit(whole, 0, 0).await?;
-        self.0.book.lock().rows = left.total;
+        if gone || many {
+            let left = self.0.store.audit(whole, 0, 0).await?;
+            self.0.book.lock().rows = left.total;
+        }
         Ok(())
     }
 
-    /// All rows of the range but the newest `keep`.
-    async fn forget(&self, range: Range<Millis>, keep: usize) -> Result<(), StoreError> {
+    /// All rows of the range but the newest `keep`; whether there were any.
+    async fn forget(&self, range: Range<Millis>, keep: usize) -> Result<bool, StoreError> {
         let newest = self.0.store.audit(range, keep, 1).await?;
         let Some(row) = newest.rows.first() else {
-            return Ok(());
+            return Ok(false);
         };
         let upto = row.place();
         let batch = Batch::of_system(vec![Change::AuditExpire { upto }]);
-        self.0.store.commit(batch).await.map(|_| ())
+        self.0.store.commit(batch).await.map(|_| true)
     }
+}
+
+/// How many rows there are, and the time of the last. Without a record of it, as directories of
+/// earlier versions are, they are counted.
+async fn counted(store: &SharedStore) -> Result<(usize, Millis), StoreError> {
+    if let Some((rows, last)) = store.system(COUNT).await?.as_deref().and_then(count) {
+        return Ok((rows, last));
+    }
+    let newest = store.audit(Millis::MIN..Millis::MAX, 0, 1).await?;
+    let last = newest.rows.first().map_or(0, |row| row.at);
+    Ok((newest.total, last))
+}
+
+/// Reads the record [`COUNT`].
+fn count(record: &[u8]) -> Option<(usize, Millis)> {
+    let (rows, last) = record.split_first_chunk::<8>()?;
+    let last = Millis::from_le_bytes(last.try_into().ok()?);
+    Some((usize::try_from(u64::from_le_bytes(*rows)).ok()?, last))
 }

@@ -1,11 +1,10 @@
 //! Looks after devices without a live actor: RPCs that expire, devices that fall silent.
 
 use super::supervisor::{Inner, Registry};
-use crate::device::activity::{Activity, KEYS};
+use crate::device::activity::{Activity, ACTIVE, KEYS};
 use crate::device::clock;
 use crate::model::attributes::Scope;
 use crate::model::ids::DeviceId;
-use crate::model::query::{PageRequest, SortBy};
 use crate::model::value::Key;
 use crate::store::StoreError;
 use std::sync::{Arc, Weak};
@@ -62,16 +61,8 @@ async fn sweep_once(registry: &Registry) {
 /// After a start: devices that were active and may have fallen silent meanwhile.
 async fn find_active(registry: &Registry) -> Result<(), StoreError> {
     let store = &registry.0.seed.outside.store;
-    let request = PageRequest {
-        size: AT_ONCE,
-        page: 0,
-        text: None,
-        sort: SortBy::CreatedTime,
-        descending: false,
-    };
-    let mut devices = store.device_ids(&request, None).await?;
-    // As the store has them: neighbours are read from disk together.
-    devices.sort_by_cached_key(|device| (device.partition().0, *device));
+    // Not device by device: a look at all of them would read the whole store.
+    let devices = store.devices_with(Scope::Server, ACTIVE).await?;
     for some in devices.chunks(SLICE) {
         for device in some {
             if registry.is_stopping() {

@@ -97,6 +97,9 @@ pub trait AttributeStore: Send + Sync {
         keys: Option<&[Key]>,
     ) -> Result<Vec<Attribute>>;
 
+    /// Devices that have this attribute, in the store's order: one walk over all attributes.
+    async fn devices_with(&self, scope: Scope, key: &str) -> Result<Vec<DeviceId>>;
+
     /// Revision of the last change of this scope; 0 when there was none.
     async fn revision(&self, device: DeviceId, scope: Scope) -> Result<Revision>;
 

@@ -3,6 +3,8 @@
 use super::*;
 use crate::model::audit::{AuditRow, Via};
 use crate::model::ids::AuditId;
+use crate::store::traits::Log;
+use crate::store::{Batch, Change};
 
 fn row(entity: &str) -> AuditRow {
     AuditRow {
@@ -57,6 +59,42 @@ async fn there_are_never_more_rows_than_the_bound_and_a_sixteenth() {
     assert!(rows.len() >= 32);
     assert_eq!(rows[0].entity, "99");
     assert_eq!(rows[31].entity, "68", "the oldest go");
+}
+
+#[tokio::test]
+async fn the_bound_holds_over_restarts() {
+    let mut house = house().await;
+    for n in 0..100 {
+        house.auth.audit().record(row(&format!("{n}"))).await;
+        if n % 7 == 0 {
+            house = house.restarted().await;
+        }
+        assert!(all(&house).await.len() <= 34, "at {n}");
+    }
+    assert!(all(&house).await.len() >= 32);
+}
+
+#[tokio::test]
+async fn rows_of_a_directory_that_has_no_count_of_them_are_counted() {
+    let house = house().await;
+    for n in 0..30 {
+        house.auth.audit().record(row(&format!("{n}"))).await;
+    }
+    let none = Change::SystemPut {
+        name: "auth.audit_rows".into(),
+        value: Vec::new(),
+    };
+    let batch = Batch::of_system(vec![none]);
+    house.store.commit(batch).await.unwrap();
+    let house = house.restarted().await;
+    for n in 30..40 {
+        house.auth.audit().record(row(&format!("{n}"))).await;
+        assert!(all(&house).await.len() <= 34, "at {n}");
+    }
+    let rows = all(&house).await;
+    let entities: Vec<&str> = rows.iter().map(|row| &*row.entity).take(11).collect();
+    assert_eq!(entities[0], "39");
+    assert_eq!(entities[10], "29", "those of before come behind");
 }
 
 #[tokio::test]

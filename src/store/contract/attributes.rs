@@ -53,6 +53,49 @@ fn changes(revision: u64, updated: &[(&str, Value)], deleted: &[&str]) -> Attrib
     }
 }
 
+pub(crate) async fn devices_are_found_by_an_attribute_they_have(bench: Bench) {
+    let (scope, yes) = (Scope::Server, Value::Bool(true));
+    let mut with = Vec::new();
+    for n in 0..50 {
+        let device = DeviceId::new();
+        let attributes: &[(&str, Value)] = match n % 5 {
+            0 => &[("active", yes.clone()), ("b", long(1))],
+            1 => &[("active", text(&"long".repeat(4_000)))],
+            2 => &[("activex", yes.clone()), ("activ", yes.clone())],
+            3 => &[("other", yes.clone())],
+            _ => &[],
+        };
+        let mut changes = vec![put_at(device, scope, 1, attributes)];
+        // Neither one of another scope nor one that is deleted counts.
+        changes.push(put_at(
+            device,
+            Scope::Shared,
+            1,
+            &[("active", yes.clone())],
+        ));
+        if n % 10 == 0 {
+            let keys = keys(&["active"]);
+            changes.push(Change::AttributesDelete {
+                device,
+                scope,
+                at: 2,
+                keys,
+            });
+        } else if n % 5 < 2 {
+            with.push(device);
+        }
+        bench.change(device, changes).await;
+    }
+    with.sort_unstable();
+    both_lives!(bench, {
+        let mut found = bench.store.devices_with(scope, "active").await.unwrap();
+        found.sort_unstable();
+        assert_eq!(found, with);
+        let none = bench.store.devices_with(scope, "nobody").await.unwrap();
+        assert_eq!(none, []);
+    });
+}
+
 pub(crate) async fn attributes_keep_type_time_and_scope(bench: Bench) {
     let device = DeviceId::new();
     let values = [

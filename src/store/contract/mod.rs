@@ -214,6 +214,7 @@ macro_rules! contract_suite {
             ],
             attributes: [
                 attributes_keep_type_time_and_scope,
+                devices_are_found_by_an_attribute_they_have,
                 attributes_are_read_by_key_and_only_those_that_exist,
                 the_last_arrival_wins_whatever_its_time,
                 a_put_and_a_delete_of_an_existing_key_raise_the_revision_once,

@@ -114,6 +114,14 @@ impl AttributeStore for MemoryStore {
         })
     }
 
+    async fn devices_with(&self, scope: Scope, key: &str) -> Result<Vec<DeviceId>> {
+        self.read(|tables| {
+            let of_scope = tables.attributes.iter().filter(|(of, _)| of.1 == scope);
+            let with = of_scope.filter(|(_, state)| state.values.contains_key(key));
+            with.map(|(of, _)| of.0).collect()
+        })
+    }
+
     async fn revision(&self, device: DeviceId, scope: Scope) -> Result<Revision> {
         self.read(|tables| {
             let state = tables.attributes.get(&(device, scope));

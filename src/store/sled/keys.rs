@@ -177,6 +177,18 @@ pub fn attribute(device: DeviceId, of: Scope, key: &str) -> KeyBytes {
     join(&[&scope(b'a', device, of), key.as_bytes()])
 }
 
+/// Prefixes of all attributes, a partition each.
+pub fn all_attributes() -> impl Iterator<Item = [u8; 2]> {
+    (0..PARTITIONS).map(|partition| [partition, b'a'])
+}
+
+/// What a key of [`attribute`] is made of.
+pub fn attribute_parts(key: &[u8]) -> Option<(DeviceId, u8, &[u8])> {
+    let (prefix, name) = key.split_at_checked(SCOPE_PREFIX)?;
+    let (scope, device) = prefix.split_last()?;
+    Some((DeviceId(trailing_id(device)?), *scope, name))
+}
+
 pub fn deletion(device: DeviceId, of: Scope, key: &str) -> KeyBytes {
     join(&[&scope(b't', device, of), key.as_bytes()])
 }

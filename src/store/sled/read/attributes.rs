@@ -32,6 +32,25 @@ impl AttributeStore for SledStore {
         Ok(found)
     }
 
+    async fn devices_with(&self, scope: Scope, key: &str) -> Result<Vec<DeviceId>> {
+        let key = key.to_owned();
+        self.aside(move |engine| {
+            let mut devices = Vec::new();
+            for prefix in keys::all_attributes() {
+                for found in engine.table.rows_with(&prefix).keys() {
+                    let found = found?;
+                    let parts = keys::attribute_parts(&found);
+                    let parts = parts.filter(|(_, of, name)| {
+                        *of == scope as u8 && *name == key.as_bytes()
+                    });
+                    devices.extend(parts.map(|(device, _, _)| device));
+                }
+            }
+            Ok(devices)
+        })
+        .await
+    }
+
     async fn revision(&self, device: DeviceId, scope: Scope) -> Result<Revision> {
         Ok(self.scope_state(device, scope)?.revision)
     }
