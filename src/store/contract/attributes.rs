@@ -67,12 +67,7 @@ pub(crate) async fn devices_are_found_by_an_attribute_they_have(bench: Bench) {
         };
         let mut changes = vec![put_at(device, scope, 1, attributes)];
         // Neither one of another scope nor one that is deleted counts.
-        changes.push(put_at(
-            device,
-            Scope::Shared,
-            1,
-            &[("active", yes.clone())],
-        ));
+        changes.push(put_at(device, Scope::Shared, 1, &[("active", yes.clone())]));
         if n % 10 == 0 {
             let keys = keys(&["active"]);
             changes.push(Change::AttributesDelete {

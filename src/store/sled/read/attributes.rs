@@ -40,9 +40,8 @@ impl AttributeStore for SledStore {
                 for found in engine.table.rows_with(&prefix).keys() {
                     let found = found?;
                     let parts = keys::attribute_parts(&found);
-                    let parts = parts.filter(|(_, of, name)| {
-                        *of == scope as u8 && *name == key.as_bytes()
-                    });
+                    let parts =
+                        parts.filter(|(_, of, name)| *of == scope as u8 && *name == key.as_bytes());
                     devices.extend(parts.map(|(device, _, _)| device));
                 }
             }
