@@ -161,6 +161,7 @@ mod tests {
         seldom.insert(2, "b");
         assert_eq!((seldom.get(&1), seldom.iter().count()), (Some(&"a"), 2));
         assert_eq!(seldom.remove(&1), Some("a"));
+        assert_eq!(seldom.get(&2), Some(&"b"));
         seldom.retain(|value| *value != "b");
         assert!(seldom.0.is_none());
         seldom.insert(3, "c");
