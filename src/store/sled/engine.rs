@@ -216,7 +216,8 @@ impl Apply for Engine {
         let weight = self.heads.weight();
         self.table.metrics.head_bytes(weight);
         let gathered = self.table.gathered.read().open_weight();
-        if step.froze || self.gate.is_tight(weight) || self.gate.is_much(gathered) {
+        let many = step.froze && self.heads.is_handful_frozen();
+        if many || self.gate.is_tight(weight) || self.gate.is_much(gathered) {
             self.chime.ring();
         }
         Ok(())

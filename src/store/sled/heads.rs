@@ -5,6 +5,7 @@
 //! it is, still read, while new points open another head. Whoever seals it removes it after its
 //! blocks can be seen, so a reader who asks here first sees a point twice rather than never.
 
+use super::memory::FULL_HEAD;
 use super::telemetry::head::Head;
 use super::telemetry::rows::Rows;
 use super::telemetry::runs::Dated;
@@ -23,6 +24,9 @@ use std::sync::Arc;
 
 /// What a slot of the maps takes: key, pointer, control byte.
 const SLOT: usize = size_of::<(DeviceId, Box<Head>)>() + 1;
+
+/// Bytes of frozen heads that are sealed without waiting for more.
+const HANDFUL: usize = 8 * FULL_HEAD;
 
 #[derive(Default)]
 struct Shard {
@@ -76,6 +80,12 @@ impl Heads {
     /// Of open heads, and of the keys that heads share.
     pub fn open_weight(&self) -> usize {
         self.open.load(Ordering::Relaxed) + self.vocabulary.load(Ordering::Relaxed)
+    }
+
+    /// Whether as much is frozen as is worth a sled batch: each makes sled write twice, however
+    /// little is in it. What is less waits for more, or for the upkeep thread to look by itself.
+    pub fn is_handful_frozen(&self) -> bool {
+        self.frozen.load(Ordering::Relaxed) > HANDFUL
     }
 
     /// Adds the rows of a batch; returns how long the device's open head is now.

@@ -56,14 +56,14 @@ impl<'a> Replay<'a> {
         let turn = self.engine.turn.lock();
         let mut step = Step::new(self.engine, Some(&mut self.known));
         step.batch(&mut self.tx, sequence, batch)?;
-        let froze = step.froze;
+        let many = step.froze && self.engine.heads.is_handful_frozen();
         self.last = sequence;
         self.taken += 1;
         if self.taken >= FRAMES || self.tx.bytes() > memory::REPLAYED {
             self.commit()?;
         }
         drop(turn);
-        if froze || self.engine.gate.is_tight(self.engine.heads.weight()) {
+        if many || self.engine.gate.is_tight(self.engine.heads.weight()) {
             self.engine.chime.ring();
         }
         match self.engine.wait_for_memory() {

@@ -72,6 +72,17 @@ impl<'a> Reader<'a> {
     }
 
     pub fn varint(&mut self) -> Option<u64> {
+        // Most are of one byte.
+        match self.0.split_first() {
+            Some((first, rest)) if *first < 0x80 => {
+                self.0 = rest;
+                Some(u64::from(*first))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -21,10 +21,26 @@ pub fn scaled(number: f64, power: f64) -> Option<i64> {
 
 /// A number of at most three decimals in one small integer; `None` for the others.
 pub fn short(number: f64) -> Option<u64> {
-    let mut powers = POWERS.iter().zip(0u64..4);
-    let (integer, power) = powers.find_map(|(by, power)| Some((scaled(number, *by)?, power)))?;
+    let (integer, power) = match number.abs() < LIMIT / 1e4 {
+        true => thousandths(number)?,
+        false => {
+            let mut powers = POWERS.iter().zip(0u64..4);
+            powers.find_map(|(by, power)| Some((scaled(number, *by)?, power)))?
+        }
+    };
     let folded = ((integer << 1) ^ (integer >> 63)) as u64;
     Some(folded << 2 | power)
+}
+
+/// The integer under the least power of ten, of four, and that power: what is an integer under a
+/// lower power is one under a higher, and a try costs a division.
+fn thousandths(number: f64) -> Option<(i64, u64)> {
+    let (mut integer, mut power) = (scaled(number, 1e3)?, 3);
+    while power > 0 && integer % 10 == 0 {
+        integer /= 10;
+        power -= 1;
+    }
+    Some((integer, power))
 }
 
 /// The number that [`short`] has made `short` of.
@@ -32,4 +48,37 @@ pub fn long(short: u64) -> f64 {
     let (folded, power) = (short >> 2, POWERS[(short & 3) as usize]);
     let integer = ((folded >> 1) as i64) ^ -((folded & 1) as i64);
     integer as f64 / power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Power by power.
+    fn tried(number: f64) -> Option<u64> {
+        let mut powers = POWERS.iter().zip(0u64..4);
+        let (integer, power) =
+            powers.find_map(|(by, power)| Some((scaled(number, *by)?, power)))?;
+        Some((((integer << 1) ^ (integer >> 63)) as u64) << 2 | power)
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_number_is_found_as_if_each_power_had_been_tried(
+            integer in prop_oneof![-2_000i64..2_000, -(1i64 << 54)..1 << 54],
+            power in 0usize..5,
+            bits in any::<u64>(),
+            nudge in -1i64..2,
+        ) {
+            let decimal = integer as f64 / POWERS[power];
+            let near = f64::from_bits((decimal.to_bits() as i64).wrapping_add(nudge) as u64);
+            for number in [decimal, near, f64::from_bits(bits), -0.0, 0.0, f64::NAN] {
+                prop_assert_eq!(short(number), tried(number), "{}", number);
+                if let Some(short) = short(number) {
+                    prop_assert_eq!(long(short).to_bits(), number.to_bits());
+                }
+            }
+        }
+    }
 }

@@ -135,8 +135,8 @@ fn next_part(rows: &Rows, at: usize, row: f64) -> Part {
         if bytes.len() > LONGEST && count > 1 {
             count = found.clamp(1, count - 1);
             may_grow = false;
-        } else if may_grow && bytes.len() < BLOCK / 2 && count < left && found > count {
-            // Small ones would be merged.
+        } else if may_grow && found > count && (bytes.len() < BLOCK / 2 || found == left) {
+            // Small ones would be merged, and one block takes less than two.
             count = found;
             may_grow = false;
         } else {

@@ -172,6 +172,8 @@ async fn overlapping_blocks_are_merged_with_few_points_held() {
 
 /// Gives every other block a new number, as merging does: all that was listed may be gone.
 fn move_blocks(engine: &Engine, device: DeviceId) {
+    // The upkeep thread may be about to merge what is listed here.
+    let _still = engine.pause();
     let mut tx = Tx::new(&engine.table);
     let ranges = tx.keys(&keys::of_device(b'm', device)).unwrap();
     for key in ranges.iter().step_by(2) {

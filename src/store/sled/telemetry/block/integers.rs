@@ -93,50 +93,21 @@ impl State {
     }
 }
 
-/// Frames between two comparisons of all orders.
-const AGAIN: u32 = 8;
-
-/// Finds out how to write frames. Columns change their nature seldom: the order that was best for
-/// the frame before is taken again, as long as a number costs about the same and all orders have
-/// been compared not long ago.
+/// Finds out how to write frames.
 struct Planner {
     steps: [i64; FRAME],
     seconds: [i64; FRAME],
-    order: u8,
-    /// What a number cost when all orders were compared, in 1/128 bits.
-    cost: u32,
-    /// Frames until that is done again.
-    left: u32,
 }
 
 impl Default for Planner {
     fn default() -> Self {
-        Self {
-            steps: [0; FRAME],
-            seconds: [0; FRAME],
-            order: 0,
-            cost: 0,
-            left: 0,
-        }
+        let (steps, seconds) = ([0; FRAME], [0; FRAME]);
+        Self { steps, seconds }
     }
 }
 
 impl Planner {
     fn plan(&mut self, frame: &[i64], state: State) -> Plan {
-        let cost = |plan: Plan| plan.bits * 128 / frame.len().max(1) as u32;
-        if self.left > 0 {
-            let plan = plan(self.order, self.numbers(self.order, frame, state));
-            if cost(plan) <= self.cost + self.cost / 16 {
-                self.left -= 1;
-                return plan;
-            }
-        }
-        let best = self.best(frame, state);
-        (self.order, self.cost, self.left) = (best.order, cost(best), AGAIN);
-        best
-    }
-
-    fn best(&mut self, frame: &[i64], state: State) -> Plan {
         let mut best: Option<Plan> = None;
         for order in [2, 1, 0] {
             let plan = plan(order, self.numbers(order, frame, state));
@@ -211,10 +182,6 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
     let mut room = [0u64; FRAME];
     let made = unsigned(&mut room, numbers, |n| n.wrapping_sub(least) as u64);
     let based = based.with_exceptions(made);
-    // Without negative ones each takes a bit more folded.
-    if least >= 0 && numbers.len() >= FRAME / 2 {
-        return based;
-    }
     let widest = width_of(folded(least).max(folded(most)));
     let folded_plan = Plan {
         folded: true,
