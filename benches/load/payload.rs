@@ -8,7 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What one message of a device looks like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
-    /// About 100 bytes with five values in three spellings; two of three without a time stamp.
+    /// About 100 bytes with five values, the same keys in each message, no time stamp: what most
+    /// devices send.
+    Plain,
+    /// The same length with five values of other keys from message to message, in three spellings;
+    /// one of three with a time stamp of a clock that does not go as the platform's does.
     Five,
     /// One value, no time stamp.
     One,
@@ -62,7 +66,7 @@ impl Shape {
     /// What this device measures; `None` for messages without times of their own.
     pub fn kind(self, device: u64) -> Option<Kind> {
         match self {
-            Shape::Five | Shape::One => None,
+            Shape::Plain | Shape::Five | Shape::One => None,
             Shape::Array | Shape::Row => Some(KINDS[(device % 4) as usize]),
             Shape::ArrayOf(kind) => Some(kind),
         }
@@ -78,7 +82,7 @@ impl Shape {
 
     pub fn points(self, device: u64) -> u64 {
         match (self, self.kind(device)) {
-            (Shape::Five, _) => 5,
+            (Shape::Plain | Shape::Five, _) => 5,
             (_, Some(kind)) => self.rows(device) * kind.width(),
             (_, None) => 1,
         }
@@ -88,6 +92,7 @@ impl Shape {
     pub fn write(self, out: &mut Vec<u8>, start: u64, device: u64, n: u64) {
         let Some(kind) = self.kind(device) else {
             return match self {
+                Shape::Plain => plain(out, device, n),
                 Shape::Five => five(out, start, device, n),
                 _ => one(out, device, n),
             };
@@ -167,6 +172,22 @@ fn row(out: &mut Vec<u8>, kind: Kind, device: u64, n: u64) {
             number(out, 900 + wander(device, n, 60));
         }
     }
+}
+
+/// Two decimals, an integer, a boolean and a counter.
+fn plain(out: &mut Vec<u8>, device: u64, n: u64) {
+    text(out, "{\"temperature\":");
+    decimal(out, 2_000 + wander(device, n, 80), 2);
+    text(out, ",\"humidity\":");
+    number(out, 40 + wander(device + 1, n, 12) / 4);
+    text(out, ",\"pump_running\":");
+    let stands = n / 50 % 7 == device % 7;
+    text(out, if stands { "false" } else { "true" });
+    text(out, ",\"pressure\":");
+    decimal(out, 101_000 + wander(device + 2, n, 90), 2);
+    text(out, ",\"energy_total\":");
+    number(out, 100_000 + n * 7 + noise(device ^ n) % 7);
+    text(out, "}");
 }
 
 /// Five values of changing shape, about 100 bytes.

@@ -26,7 +26,8 @@ pub fn measure(settings: &Settings, table: &mut Table) {
     }
 }
 
-/// `BENCH_LOADS="100x1 1000x1"` (connections x window) measures these instead.
+/// `BENCH_LOADS="100x1 1000x1"` (connections x window) measures these instead, `100x20x` with
+/// messages of changing shape.
 fn cases(settings: &Settings) -> Vec<Case> {
     let case = |connections, window, shape, over_mosquitto, over_echo| Case {
         connections,
@@ -37,9 +38,10 @@ fn cases(settings: &Settings) -> Vec<Case> {
     };
     let many = settings.scaled(1000, 100);
     let all = vec![
+        case(settings.scaled(100, 10), 20, Shape::Plain, 4.0, 0.4),
         case(settings.scaled(100, 10), 20, Shape::Five, 4.0, 0.4),
-        case(settings.scaled(100, 10), 1, Shape::Five, 0.9, 0.0),
-        case(many, 1, Shape::Five, 1.0, 0.0),
+        case(settings.scaled(100, 10), 1, Shape::Plain, 0.9, 0.0),
+        case(many, 1, Shape::Plain, 1.0, 0.0),
         case(settings.scaled(100, 10), 20, Shape::Row, 0.0, 0.0),
     ];
     let Ok(wanted) = std::env::var("BENCH_LOADS") else {
@@ -51,8 +53,12 @@ fn cases(settings: &Settings) -> Vec<Case> {
     let load = |text: &str| {
         let (connections, window) = text.split_once('x').expect("CONNECTIONSxWINDOW");
         let connections = connections.parse().expect("a number of connections");
+        let (window, shape) = match window.strip_suffix('x') {
+            Some(window) => (window, Shape::Five),
+            None => (window, Shape::Plain),
+        };
         let window = window.parse().expect("a window");
-        case(connections, window, Shape::Five, 0.0, 0.0)
+        case(connections, window, shape, 0.0, 0.0)
     };
     wanted.split_whitespace().map(load).collect()
 }
@@ -95,7 +101,8 @@ fn one(settings: &Settings, table: &mut Table, case: &Case) {
     eprintln!("   server: {each:.2} µs of processor time a message, connecting included");
     let ours = median(&ours);
     let what = match case.shape {
-        Shape::Five => "about 100 bytes, 5 values",
+        Shape::Plain => "about 100 bytes, 5 values",
+        Shape::Five => "5 values, keys change, two clocks",
         _ => "1, 5 or 20 keys or texts",
     };
     let figure = format!(
