@@ -35,9 +35,14 @@ fn an_unknown_key_stops_the_start_with_its_line_and_the_nearest_key() {
 
 #[test]
 fn a_taken_port_stops_the_start_with_its_address() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Another test may have the UDP port of the same number.
+    let both = || {
+        let streams = std::net::TcpListener::bind("127.0.0.1:0").ok()?;
+        let datagrams = std::net::UdpSocket::bind(streams.local_addr().ok()?).ok()?;
+        Some((streams, datagrams))
+    };
+    let (taken, _datagrams) = (0..100).find_map(|_| both()).unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let _datagrams = std::net::UdpSocket::bind(&address).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (variable, door) in [
         ("INDUSTRYOS__MQTT__BIND", "mqtt"),

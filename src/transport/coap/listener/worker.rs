@@ -59,6 +59,8 @@ pub(super) struct Worker {
 
 /// Batches of datagrams that are read before anything else has its turn.
 const BATCHES: usize = 4;
+/// How long the door waits after a read that failed, so that it does not spin.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
 /// How long the timer sleeps when nothing is due.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 /// Finished tasks that are dealt with together.
@@ -75,7 +77,7 @@ enum Event {
 /// Serves until `stop`.
 ///
 /// # Errors
-/// The socket cannot be read.
+/// The socket cannot be had or is gone, or DTLS cannot be set up.
 pub(super) async fn run(room: Room, socket: Socket, stop: CancellationToken) -> io::Result<()> {
     let endpoint = Endpoint::new(room.config.settings(), rand::random(), rand::random());
     let guests_at = room.config.known_for.0;
@@ -102,7 +104,13 @@ pub(super) async fn run(room: Room, socket: Socket, stop: CancellationToken) -> 
             Event::Time => worker.time(),
             Event::Writable => {}
             Event::Done(done) => worker.finished(*done),
-            Event::Readable => worker.read()?,
+            Event::Readable => {
+                if let Err(error) = worker.read() {
+                    // The next read may go well: a door that is shut helps nobody.
+                    tracing::warn!(%error, "the CoAP door could not read; it tries again");
+                    tokio::time::sleep(AFTER_ERROR).await;
+                }
+            }
         }
         worker.carry_out();
     }
