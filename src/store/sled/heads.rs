@@ -6,6 +6,7 @@
 //! blocks can be seen, so a reader who asks here first sees a point twice rather than never.
 
 use super::memory::FULL_HEAD;
+use super::telemetry::columns::Columns;
 use super::telemetry::head::Head;
 use super::telemetry::rows::Rows;
 use super::telemetry::runs::Dated;
@@ -204,11 +205,12 @@ impl Heads {
         self.frozen.fetch_sub(weight, Ordering::Relaxed);
     }
 
-    /// The device's rows, as they arrived, with the sequence of the last change in them.
-    pub fn sealable(&self, device: DeviceId) -> Option<(Rows, LogSequence)> {
+    /// The rows of the device's heads, as they arrived, with the sequence of the last change in
+    /// them.
+    pub fn sealable(&self, device: DeviceId) -> Option<(Vec<Columns>, LogSequence)> {
         let shard = self.shard(device).read();
         let through = shard.of(device).last()?.through;
-        Some((joined(shard.of(device))?, through))
+        Some((shard.of(device).map(Head::columns).collect(), through))
     }
 
     /// Forgets all of a device.
@@ -269,7 +271,7 @@ impl Heads {
 }
 
 /// The rows of a device's heads as one; `None` without heads.
-pub fn joined<'a>(heads: impl Iterator<Item = &'a Head>) -> Option<Rows> {
+fn joined<'a>(heads: impl Iterator<Item = &'a Head>) -> Option<Rows> {
     let mut joined: Option<Rows> = None;
     for head in heads {
         match &mut joined {

@@ -5,10 +5,10 @@
 use super::engine::Engine;
 use super::keys;
 use super::telemetry::block::Block;
+use super::telemetry::columns::Columns;
 use super::telemetry::delete::report;
 use super::telemetry::directory::{self, BlockRange};
 use super::telemetry::merge::{self, Entry, Plan};
-use super::telemetry::rows::Rows;
 use super::telemetry::seal::{self, Kind};
 use super::telemetry::series::SeriesState;
 use super::telemetry::todo::{Task, QUIET};
@@ -106,7 +106,7 @@ impl Engine {
                     return Ok(false);
                 };
                 let row = seal::bytes_of_row(parts.iter().map(|(_, range)| range));
-                seal::write(tx, device, state, &rows, kind, row)?;
+                seal::write(tx, device, state, (&rows, 0..rows.len()), kind, row)?;
                 Ok(true)
             }
             Plan::Halve(number) => {
@@ -116,10 +116,11 @@ impl Engine {
                     return Ok(false);
                 };
                 let kind = Kind { side: true, rank };
-                let (earlier, later) = rows.split();
+                let middle = rows.len() / 2;
                 let row = seal::bytes_of_row(parts.iter().map(|(_, range)| range));
-                seal::write(tx, device, state, &earlier, kind, row)?;
-                seal::write(tx, device, state, &later, kind, row)?;
+                seal::write(tx, device, state, (&rows, 0..middle), kind, row)?;
+                let later = middle..rows.len();
+                seal::write(tx, device, state, (&rows, later), kind, row)?;
                 Ok(true)
             }
         }
@@ -150,14 +151,14 @@ impl Engine {
         tx: &mut Tx<'_>,
         device: DeviceId,
         parts: &[Entry],
-    ) -> Result<Option<Rows>, StoreError> {
-        let mut rows = Rows::default();
+    ) -> Result<Option<Columns>, StoreError> {
+        let mut taken = Vec::with_capacity(parts.len());
         let mut whole = true;
         for (number, _) in parts {
             let bytes = self.table.get(&keys::block(device, *number))?;
-            let read = bytes.and_then(|bytes| Block::read(&bytes)?.rows());
+            let read = bytes.and_then(|bytes| Block::read(&bytes)?.columns());
             if let Some(read) = read {
-                rows.append(read);
+                taken.push(read);
                 directory::remove(tx, device, *number);
             } else {
                 report(&self.table, device, *number);
@@ -165,7 +166,6 @@ impl Engine {
                 whole = false;
             }
         }
-        rows.normalise();
-        Ok(whole.then_some(rows))
+        Ok(whole.then(|| Columns::joined(&taken, |_| true)))
     }
 }

@@ -2,9 +2,9 @@
 //! sled in one batch under a short one, then their frozen heads go.
 
 use super::engine::{Blocks, Engine};
+use super::keys;
 use super::telemetry::seal::{self, Wanted};
 use super::tx::{Changes, Tx};
-use super::{heads, keys};
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
 use parking_lot::MutexGuard;
@@ -102,14 +102,12 @@ impl Engine {
     /// Blocks and series state for all frozen heads of a device.
     fn encode(&self, device: DeviceId) -> Result<Option<Sealed>, StoreError> {
         let frozen = self.heads.frozen(device);
-        let (Some(last), Some(rows)) = (
-            frozen.last(),
-            heads::joined(frozen.iter().map(|head| &**head)),
-        ) else {
+        let Some(last) = frozen.last() else {
             return Ok(None);
         };
+        let rows: Vec<_> = frozen.iter().map(|head| head.columns()).collect();
         let mut tx = Tx::new(&self.table);
-        let wanted = seal::seal(&mut tx, device, rows, last.through)?;
+        let wanted = seal::seal(&mut tx, device, &rows, last.through)?;
         self.mark(&mut tx, device, wanted);
         Ok(Some(Sealed {
             device,
@@ -126,7 +124,7 @@ impl Engine {
         let mut sealed = Vec::new();
         for device in devices {
             if let Some((rows, through)) = self.heads.sealable(*device) {
-                let wanted = seal::seal(&mut tx, *device, rows, through)?;
+                let wanted = seal::seal(&mut tx, *device, &rows, through)?;
                 self.mark(&mut tx, *device, wanted);
                 sealed.push((*device, wanted));
             }

@@ -1,6 +1,7 @@
 //! Applying batches one after the other: as they are committed, and again at a start.
 
 use super::engine::Engine;
+use super::telemetry::columns::Columns;
 use super::telemetry::rows::Rows;
 use super::telemetry::{delete, seal, series::SeriesState};
 use super::tx::Tx;
@@ -233,7 +234,7 @@ fn points_at_once(
             for row in rows {
                 stored.push(row.ts, *origin, &row.values);
             }
-            seal::seal(tx, *device, stored, sequence)?;
+            seal::seal(tx, *device, &[Columns::of(&stored)], sequence)?;
             Ok(())
         }
         Change::TelemetryDelete {

@@ -71,6 +71,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    #[inline]
     pub fn varint(&mut self) -> Option<u64> {
         // Most are of one byte.
         match self.0.split_first() {
@@ -84,10 +85,10 @@ impl<'a> Reader<'a> {
 
     fn long_varint(&mut self) -> Option<u64> {
         let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
+        for (at, byte) in self.0.iter().enumerate().take(10) {
+            number |= u64::from(byte & 0x7f) << (7 * at);
+            if *byte < 0x80 {
+                self.0 = self.0.get(at + 1..)?;
                 return Some(number);
             }
         }
@@ -114,6 +115,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
+    #[inline]
     pub fn value(&mut self, tag: u8) -> Option<ValueRef<'a>> {
         Some(match tag {
             FALSE => ValueRef::Bool(false),

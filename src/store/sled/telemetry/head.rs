@@ -9,6 +9,7 @@
 //! About a tenth of what the rows take as values: 100,000 devices have an open head each.
 
 use super::codec::{self, Reader};
+use super::columns::Columns;
 use super::decimals;
 use super::dictionary::Dictionary;
 use super::rows::Rows;
@@ -113,6 +114,20 @@ impl Head {
         rows
     }
 
+    /// The same by column.
+    pub fn columns(&self) -> Columns {
+        let (rows, values) = (self.counts.0 as usize, self.counts.1 as usize);
+        let mut columns = Columns::of_keys(self.keys.keys(), rows, values);
+        let mut reader = Reader(&self.encoded);
+        let mut last = (0, Origin::default());
+        while let Some(stamp) = read_row(&mut reader, last, |key, value| columns.put(key, value)) {
+            last = stamp;
+            columns.end_row(stamp.0, stamp.1);
+        }
+        debug_assert!(reader.is_empty(), "a head reads what it wrote");
+        columns
+    }
+
     /// Points of one key as they arrived.
     pub fn series(&self, key: &str) -> Vec<(Millis, Origin, Value)> {
         let mut found = Vec::new();
@@ -159,6 +174,7 @@ fn put_value(out: &mut Vec<u8>, key: u32, value: ValueRef<'_>) {
 }
 
 /// Reads one row: its values to the visitor, its time and origin as the answer.
+#[inline]
 fn read_row<'a>(
     reader: &mut Reader<'a>,
     last: (Millis, Origin),

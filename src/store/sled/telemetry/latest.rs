@@ -8,6 +8,7 @@
 
 use super::super::tx::Tx;
 use super::super::{keys, record, table::Table};
+use super::columns::Columns;
 use super::rows::Rows;
 use super::series::{Latest, SeriesState};
 use crate::model::ids::{DeviceId, Origin};
@@ -94,14 +95,15 @@ impl<'a> LatestValues<'a> {
         Ok(found)
     }
 
-    /// Takes normalised rows' values where they are later: highest (time, origin).
-    pub fn take(&mut self, tx: &Tx<'_>, rows: &Rows) -> Result<(), StoreError> {
-        let found = last(rows);
-        self.make_room(tx, found.len() as u32)?;
-        for (key, latest) in found {
-            let held = self.get(tx, &key)?.flatten();
+    /// Takes joined rows' values where they are later: highest (time, origin).
+    pub fn take(&mut self, tx: &Tx<'_>, rows: &Columns) -> Result<(), StoreError> {
+        self.make_room(tx, rows.columns().len() as u32)?;
+        for (key, ts, origin, value) in rows.last() {
+            let value = value.into();
+            let latest = Latest { ts, origin, value };
+            let held = self.get(tx, key)?.flatten();
             if held.is_none_or(|held| !is_later(&held, &latest)) {
-                self.set(tx, &key, Some(latest))?;
+                self.set(tx, key, Some(latest))?;
             }
         }
         Ok(())
@@ -287,24 +289,6 @@ pub fn newest(rows: &Rows) -> Vec<(Key, Latest)> {
         }
     }
     named(rows, newest)
-}
-
-/// The same of normalised rows: that of the last row that has the key.
-fn last(rows: &Rows) -> Vec<(Key, Latest)> {
-    let mut last: Vec<Option<Stamped>> = vec![None; rows.keys.len()];
-    let mut missing = last.len();
-    for row in rows.iter().rev() {
-        for (key, value) in row.values() {
-            if let Some(place @ None) = last.get_mut(key as usize) {
-                *place = Some(((row.ts, row.origin), value));
-                missing -= 1;
-            }
-        }
-        if missing == 0 {
-            break;
-        }
-    }
-    named(rows, last)
 }
 
 fn named(rows: &Rows, found: Vec<Option<Stamped<'_>>>) -> Vec<(Key, Latest)> {

@@ -5,10 +5,10 @@
 //! batch as the blocks. So a replay knows exactly which changes of a device it has to take again.
 
 pub mod block;
-pub mod by_key;
 pub mod by_time;
 pub mod cells;
 pub mod codec;
+pub mod columns;
 pub mod decimals;
 pub mod delete;
 pub mod dictionary;

@@ -13,7 +13,6 @@ use super::dictionary::Dictionary;
 use crate::model::ids::Origin;
 use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
-use std::ops::Range;
 
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
@@ -123,30 +122,13 @@ impl Rows {
         self.stamps.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.stamps.is_empty()
-    }
-
     /// Times of the first and the last row.
     pub fn ends(&self) -> Option<(Millis, Millis)> {
         Some((self.stamps.first()?.ts, self.stamps.last()?.ts))
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = RowRef<'_>> + ExactSizeIterator {
-        self.slice(0..self.stamps.len())
-    }
-
-    /// Some of the rows; `range` ends at [`Rows::len`] at the latest.
-    pub fn slice(
-        &self,
-        range: Range<usize>,
-    ) -> impl DoubleEndedIterator<Item = RowRef<'_>> + ExactSizeIterator + Clone {
-        range.map(|at| self.row(at))
-    }
-
-    /// Number of values of some of the rows.
-    pub fn values_of(&self, range: Range<usize>) -> usize {
-        self.start(range.end) - self.start(range.start)
+        (0..self.stamps.len()).map(|at| self.row(at))
     }
 
     /// `at` is below [`Rows::len`].
@@ -164,10 +146,6 @@ impl Rows {
     fn start(&self, at: usize) -> usize {
         let before = at.checked_sub(1).and_then(|before| self.stamps.get(before));
         before.map_or(0, |stamp| stamp.end)
-    }
-
-    pub fn value(&self, cell: &Cell) -> ValueRef<'_> {
-        value(&self.texts, cell)
     }
 
     /// Room for so many more rows and values.
@@ -307,64 +285,6 @@ impl Rows {
         }
         self.cells.truncate(kept);
         kept < before
-    }
-
-    /// Cuts in two halves by rows.
-    pub fn split(self) -> (Rows, Rows) {
-        let middle = self.len() / 2;
-        (self.part(0..middle), self.part(middle..self.len()))
-    }
-
-    /// Rows whose times belong to the first part, and the others; each part in its order.
-    pub fn divide(self, first: impl Fn(Millis) -> bool) -> (Rows, Rows) {
-        let picked = self.iter().filter(|row| first(row.ts));
-        let (rows, values) = picked.fold((0, 0), |(rows, values), row| {
-            (rows + 1, values + row.cells.len())
-        });
-        if rows == 0 {
-            return (Rows::default(), self);
-        }
-        if rows == self.len() {
-            return (self, Rows::default());
-        }
-        let mut parts = [(); 2].map(|()| Rows::of(self.keys.clone()));
-        let [one, other] = &mut parts;
-        one.reserve(rows, values);
-        other.reserve(self.len() - rows, self.values() - values);
-        for row in self.iter() {
-            let part = if first(row.ts) {
-                &mut *one
-            } else {
-                &mut *other
-            };
-            part.cells.extend_from_slice(row.cells);
-            part.end_row(row.ts, row.origin);
-        }
-        // Each has all texts: fewer than a head has bytes.
-        one.texts = self.texts.clone();
-        other.texts = self.texts;
-        let [one, other] = parts;
-        (one, other)
-    }
-
-    /// Some of the rows, with their keys only.
-    pub fn part(&self, range: Range<usize>) -> Rows {
-        let mut part = Rows::of(self.keys.clone());
-        let mut moved = vec![None; self.texts.len()];
-        for row in range.map(|at| self.row(at)) {
-            for cell in row.cells {
-                let mut cell = *cell;
-                if is_text(cell.tag) {
-                    let text = self.texts.get(cell.bits).unwrap_or_default();
-                    let place = &mut moved[cell.bits as usize];
-                    cell.bits = *place.get_or_insert_with(|| part.texts.push(text));
-                }
-                part.cells.push(cell);
-            }
-            part.end_row(row.ts, row.origin);
-        }
-        part.drop_unused_keys(&part.used());
-        part
     }
 
     /// For each key whether it is used.

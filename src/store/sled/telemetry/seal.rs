@@ -7,10 +7,10 @@ use super::super::keys;
 use super::super::long::LONGEST;
 use super::super::tx::Tx;
 use super::block;
+use super::columns::Columns;
 use super::directory::{self, BlockRange};
 use super::latest::LatestValues;
 use super::merge;
-use super::rows::Rows;
 use super::series::SeriesState;
 use crate::model::ids::DeviceId;
 use crate::store::error::StoreError;
@@ -36,22 +36,22 @@ pub struct Kind {
     pub rank: Option<u32>,
 }
 
-/// Writes rows of a device, as they arrived, and notes that it is sealed up to `through`.
+/// Writes rows of a device, in the order in which they arrived, and notes that it is sealed up to
+/// `through`.
 pub fn seal(
     tx: &mut Tx<'_>,
     device: DeviceId,
-    rows: Rows,
+    rows: &[Columns],
     through: LogSequence,
 ) -> Result<Wanted, StoreError> {
     let mut state = SeriesState::in_tx(tx, device)?;
     state.sealed = state.sealed.max(through);
     let mut wanted = Wanted::default();
     let newest = state.newest;
-    let late = |ts| newest.is_some_and(|newest| ts <= newest);
+    let is_late = |ts| newest.is_some_and(|newest| ts <= newest);
     // Apart before they are sorted: a device with two clocks sends each in its order.
-    let (mut late, mut next) = rows.divide(late);
-    late.normalise();
-    next.normalise();
+    let late = Columns::joined(rows, is_late);
+    let next = Columns::joined(rows, |ts| !is_late(ts));
     let last = next.ends().or(late.ends()).map(|(_, last)| last);
     if last.is_some() {
         let mut latest = LatestValues::of(device, &mut state);
@@ -61,9 +61,11 @@ pub fn seal(
         let row = last_row(tx, device, &state)?;
         wanted.sides = !late.is_empty();
         let (side, rank) = (true, None);
-        write(tx, device, &mut state, &late, Kind { side, rank }, row)?;
+        let kind = Kind { side, rank };
+        write(tx, device, &mut state, (&late, 0..late.len()), kind, row)?;
         let (side, before) = (false, state.small);
-        write(tx, device, &mut state, &next, Kind { side, rank }, row)?;
+        let kind = Kind { side, rank };
+        write(tx, device, &mut state, (&next, 0..next.len()), kind, row)?;
         wanted.small = before / merge::FAN as u32 != state.small / merge::FAN as u32;
         state.newest = newest.max(last);
     }
@@ -90,19 +92,19 @@ pub fn bytes_of_row<'a>(ranges: impl Iterator<Item = &'a BlockRange>) -> f64 {
     bytes as f64 / rows.max(1) as f64
 }
 
-/// Writes normalised rows as one block or, when that would be too long, as several. `row`: how many
+/// Writes some of joined rows as one block or, when that would be too long, as several. `row`: how many
 /// bytes one may take.
 pub fn write(
     tx: &mut Tx<'_>,
     device: DeviceId,
     state: &mut SeriesState,
-    rows: &Rows,
+    (rows, range): (&Columns, Range<usize>),
     kind: Kind,
     mut row: f64,
 ) -> Result<(), StoreError> {
-    let mut at = 0;
-    while at < rows.len() {
-        let part = next_part(rows, at, row);
+    let mut at = range.start;
+    while at < range.end {
+        let part = next_part(rows, at..range.end, row);
         at = part.rows.end;
         row = part.bytes.len() as f64 / part.rows.len().max(1) as f64;
         put(tx, device, state, rows, part, kind)?;
@@ -116,10 +118,10 @@ struct Part {
     bytes: Vec<u8>,
 }
 
-/// Encodes the rows from `at` on, as many as are to be in one block. What `row` lets expect is
+/// Encodes the first of these rows, as many as are to be in one block. What `row` lets expect is
 /// tried first, as encoding is dear; then what that has shown.
-fn next_part(rows: &Rows, at: usize, row: f64) -> Part {
-    let left = rows.len() - at;
+fn next_part(rows: &Columns, range: Range<usize>, row: f64) -> Part {
+    let (at, left) = (range.start, range.len());
     let mut count = share(left, row);
     let mut may_grow = true;
     loop {
@@ -159,15 +161,14 @@ fn put(
     tx: &mut Tx<'_>,
     device: DeviceId,
     state: &mut SeriesState,
-    rows: &Rows,
+    rows: &Columns,
     part: Part,
     kind: Kind,
 ) -> Result<(), StoreError> {
-    let mut times = rows.slice(part.rows.clone()).map(|row| row.ts);
-    let Some(min) = times.next() else {
+    let stamps = rows.stamps(part.rows.clone());
+    let (Some((min, _)), Some((max, _))) = (stamps.first().copied(), stamps.last().copied()) else {
         return Ok(());
     };
-    let max = times.next_back().unwrap_or(min);
     let number = state.number();
     // Many values are not small, however few bytes they take: they would be merged and cut again
     // for ever. (The same about rows is in `merge`.)

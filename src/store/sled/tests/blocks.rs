@@ -2,6 +2,7 @@
 
 use super::super::keys;
 use super::super::telemetry::block::{self, Block};
+use super::super::telemetry::columns::Columns;
 use super::super::telemetry::head::Head;
 use super::super::telemetry::rows::Rows;
 use super::{config, counts, noisy, open, put};
@@ -11,6 +12,7 @@ use crate::model::value::{Key, Value};
 use crate::store::Log;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use tempfile::TempDir;
 
 fn value() -> impl Strategy<Value = Value> {
@@ -71,12 +73,25 @@ fn listed(rows: &Rows) -> Expected {
     points
 }
 
-fn through_head(rows: &[(Origin, Row)]) -> Rows {
+fn head(rows: &[(Origin, Row)]) -> Head {
     let mut head = Head::new(1);
     for (origin, row) in rows {
         head.push(1, *origin, std::slice::from_ref(row));
     }
-    let mut stored = head.rows();
+    head
+}
+
+/// Of joined rows as they come out of a block; of none there is no block.
+fn in_blocks(rows: &Columns, part: Range<usize>) -> Expected {
+    if part.is_empty() {
+        return Expected::new();
+    }
+    let block = Block::read(&block::encode_part(rows, part)).unwrap();
+    listed(&block.rows().unwrap())
+}
+
+fn through_head(rows: &[(Origin, Row)]) -> Rows {
+    let mut stored = head(rows).rows();
     stored.normalise();
     stored
 }
@@ -99,20 +114,38 @@ proptest! {
     }
 
     #[test]
-    fn halves_hold_together_what_the_whole_held(rows in rows()) {
-        let (earlier, later) = through_head(&rows).split();
-        let mut joined = listed(&earlier);
-        joined.extend(listed(&later));
-        prop_assert_eq!(joined, expected(&rows));
+    fn blocks_of_some_rows_hold_together_what_there_was(rows in rows(), middle in 0usize..20) {
+        let joined = Columns::joined(&[head(&rows).columns()], |_| true);
+        let middle = middle.min(joined.len());
+        let mut read = in_blocks(&joined, 0..middle);
+        read.extend(in_blocks(&joined, middle..joined.len()));
+        prop_assert_eq!(read, expected(&rows));
     }
 
     #[test]
-    fn rows_appended_are_as_if_they_had_arrived_in_one(first in rows(), second in rows()) {
-        let mut joined = through_head(&first);
-        joined.append(through_head(&second));
-        joined.normalise();
-        let all: Vec<_> = first.into_iter().chain(second).collect();
-        prop_assert_eq!(listed(&joined), expected(&all));
+    fn parts_joined_are_as_if_they_had_arrived_in_one(
+        first in rows(),
+        second in rows(),
+        third in rows(),
+        least in 0i64..6,
+    ) {
+        let block = Block::read(&block::encode(&through_head(&first))).unwrap();
+        let parts = [block.columns().unwrap(), head(&second).columns(), head(&third).columns()];
+        let all: Vec<_> = first.into_iter().chain(second).chain(third).collect();
+        for late in [false, true] {
+            let joined = Columns::joined(&parts, |ts| (ts < least) == late);
+            let mut picked = expected(&all);
+            picked.retain(|(_, ts), _| (*ts < least) == late);
+            prop_assert!(joined.stamps(0..joined.len()).is_sorted());
+            prop_assert_eq!(joined.values_of(0..joined.len()), picked.len());
+            prop_assert_eq!(in_blocks(&joined, 0..joined.len()), picked.clone());
+            let mut last = BTreeMap::new();
+            for ((key, ts), (origin, value)) in picked {
+                last.insert(key, (ts, origin, value));
+            }
+            let found = joined.last().map(|(k, ts, o, v)| (k.clone(), (ts, o, v.into())));
+            prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), last);
+        }
     }
 
     #[test]

@@ -10,13 +10,11 @@
 //!  types: only when there are several: the number (0-4) of the type of each value
 //! ```
 
-use super::super::by_key::Values;
 use super::super::cells::{Cell, Texts};
 use super::super::codec::{Reader, DOUBLE, FALSE, JSON, LONG, TEXT, TRUE};
-use super::super::rows::Rows;
+use super::super::columns::Values;
 use super::summary::Summary;
 use super::{doubles, flags, integers, texts};
-use crate::model::value::ValueRef;
 
 const TYPES: u8 = 5;
 const SOME_ROWS: u8 = 1 << 5;
@@ -31,8 +29,7 @@ fn kind(tag: u8) -> u8 {
 
 /// Writes the columns of a block.
 pub struct Writer<'a> {
-    /// Who knows the texts.
-    texts: &'a Rows,
+    texts: &'a Texts,
     /// Number of rows.
     count: usize,
     /// Which rows the last column had that not every row has, and how that is written: keys of one
@@ -41,21 +38,22 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(texts: &'a Rows, count: usize) -> Self {
+    pub fn new(texts: &'a Texts, count: usize) -> Self {
         let held = (&[][..], Vec::new());
         Self { texts, count, held }
     }
 
     /// Writes the values of one key, of which there are some.
     pub fn encode<'v: 'a>(&mut self, out: &mut Vec<u8>, values: Values<'v>) {
-        let Values { rows, tags, bits } = values;
+        let Values { tags, bits, .. } = values;
+        let rows = values.rows;
         let types = tags.iter().fold(0, |all, tag| all | 1u8 << kind(*tag));
         let every = rows.len() == self.count;
         let sums = rows.len() >= FEW;
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         out.push(types | flag(!every, SOME_ROWS) | flag(sums, SUMMARY));
         if !every {
-            self.places(out, rows);
+            self.places(out, values.first, rows);
         }
         let several = types.count_ones() > 1;
         if several {
@@ -77,9 +75,9 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes which rows have values.
-    fn places(&mut self, out: &mut Vec<u8>, rows: &'a [u32]) {
+    fn places(&mut self, out: &mut Vec<u8>, first: u32, rows: &'a [u32]) {
         if self.held.0 != rows {
-            let places: Vec<i64> = rows.iter().map(|row| i64::from(*row)).collect();
+            let places: Vec<i64> = rows.iter().map(|row| i64::from(row - first)).collect();
             let mut written = Vec::new();
             flags::encode(&mut written, self.count, &places);
             self.held = (rows, written);
@@ -92,17 +90,7 @@ impl<'a> Writer<'a> {
         match number + TRUE {
             LONG => integers::encode(out, bits),
             DOUBLE => doubles::encode(out, bits),
-            tag @ (TEXT | JSON) => {
-                let key = 0;
-                let texts = bits.iter().map(|bits| {
-                    let bits = *bits as u64;
-                    match self.texts.value(&Cell { key, tag, bits }) {
-                        ValueRef::Text(text) | ValueRef::Json(text) => text,
-                        _ => "",
-                    }
-                });
-                texts::encode(out, texts);
-            }
+            TEXT | JSON => texts::encode(out, self.texts, bits),
             _ => {
                 let yes = (0i64..).zip(tags).filter(|(_, tag)| **tag == TRUE);
                 let places: Vec<i64> = yes.map(|(place, _)| place).collect();
@@ -179,7 +167,17 @@ impl Opening<'_> {
     }
 
     /// The values as cells of `key`, their texts added to `texts`.
-    pub fn cells(mut self, key: u32, texts: &mut Texts) -> Option<Vec<Cell>> {
+    pub fn cells(self, key: u32, texts: &mut Texts) -> Option<Vec<Cell>> {
+        let (tags, bits) = self.values(texts)?;
+        let cell = |(tag, bits): (u8, i64)| {
+            let bits = bits as u64;
+            Cell { key, tag, bits }
+        };
+        Some(tags.into_iter().zip(bits).map(cell).collect())
+    }
+
+    /// The values' types and bits, their texts added to `texts`.
+    pub fn values(mut self, texts: &mut Texts) -> Option<(Vec<u8>, Vec<i64>)> {
         self.summary()?;
         let mut streams: [Vec<i64>; TYPES as usize] = Default::default();
         for (number, stream) in (0..TYPES).zip(&mut streams) {
@@ -188,23 +186,23 @@ impl Opening<'_> {
                 read(&mut self.reader, number, count, texts, stream)?;
             }
         }
-        let cell = |number: u8, bits: i64| {
-            // A BOOL's value is in its tag.
-            let (tag, bits) = match number {
-                0 => (FALSE + bits as u8, 0),
-                number => (TRUE + number, bits as u64),
-            };
-            Cell { key, tag, bits }
+        // A BOOL's value is in its tag.
+        let value = |number: u8, bits: i64| match number {
+            0 => (FALSE + bits as u8, 0),
+            number => (TRUE + number, bits),
         };
         if self.kinds.is_empty() {
             let number = self.types.trailing_zeros() as u8;
-            let stream = streams.get(usize::from(number))?;
-            return Some(stream.iter().map(|bits| cell(number, *bits)).collect());
+            let bits = std::mem::take(streams.get_mut(usize::from(number))?);
+            if number == 0 {
+                return Some(bits.into_iter().map(|bits| value(0, bits)).unzip());
+            }
+            return Some((vec![TRUE + number; bits.len()], bits));
         }
         let mut streams = streams.map(Vec::into_iter);
         let merged = self.kinds.iter().map(|kind| {
             let stream = streams.get_mut(usize::try_from(*kind).ok()?)?;
-            Some(cell(*kind as u8, stream.next()?))
+            Some(value(*kind as u8, stream.next()?))
         });
         merged.collect()
     }

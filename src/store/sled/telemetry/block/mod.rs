@@ -21,6 +21,7 @@ mod texts;
 mod v1;
 mod v2;
 
+use super::columns::Columns;
 use super::rows::Rows;
 use crate::model::ids::Origin;
 use crate::model::value::Value;
@@ -38,23 +39,23 @@ pub const ROWS: usize = 1 << 14;
 const VALUES: usize = 1 << 17;
 
 /// In how many blocks these rows are to be written at least.
-pub fn blocks(rows: &Rows, part: Range<usize>) -> usize {
+pub fn blocks(rows: &Columns, part: Range<usize>) -> usize {
     let (count, values) = (part.len(), rows.values_of(part));
     count.div_ceil(ROWS).max(values.div_ceil(VALUES))
 }
 
 /// Whether there are too many values for twice as much to fit into one block.
-pub fn is_full(rows: &Rows, part: Range<usize>) -> bool {
+pub fn is_full(rows: &Columns, part: Range<usize>) -> bool {
     rows.values_of(part) > VALUES / 2
 }
 
 /// Encodes normalised rows for one block (see [`blocks`]; a single row is never too much).
 pub fn encode(rows: &Rows) -> Vec<u8> {
-    encode_part(rows, 0..rows.len())
+    encode_part(&Columns::of(rows), 0..rows.len())
 }
 
 /// The same, of some of them.
-pub fn encode_part(rows: &Rows, part: Range<usize>) -> Vec<u8> {
+pub fn encode_part(rows: &Columns, part: Range<usize>) -> Vec<u8> {
     let body = v2::encode(rows, part);
     let mut out = Vec::with_capacity(body.len() + 5);
     out.push(VERSION);
@@ -126,6 +127,14 @@ impl Block {
         match self {
             Block::V1(_) => None,
             Block::V2(block) => block.summary(number),
+        }
+    }
+
+    /// All its rows by column. `None` when it is damaged.
+    pub fn columns(&self) -> Option<Columns> {
+        match self {
+            Block::V1(block) => block.rows().map(|rows| Columns::of(&rows)),
+            Block::V2(block) => block.columns(),
         }
     }
 

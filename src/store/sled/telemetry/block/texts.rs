@@ -17,13 +17,20 @@ const TIGHTEST: usize = 255;
 /// Shorter than that packing cannot pay.
 const SHORT: usize = 32;
 
-pub fn encode<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str>) {
+/// `bits` are the numbers of the texts.
+pub fn encode(out: &mut Vec<u8>, texts: &Texts, bits: &[i64]) {
     let mut numbers: AHashMap<&str, i64> = AHashMap::new();
-    let (mut plain, mut which) = (Vec::new(), Vec::new());
-    let mut last: Option<(&str, i64)> = None;
-    for text in texts {
+    let (mut plain, mut which) = (Vec::new(), Vec::with_capacity(bits.len()));
+    // Most often the text is the one before.
+    let mut last: Option<(i64, &str, i64)> = None;
+    for bits in bits {
+        if let Some((_, _, number)) = last.filter(|(held, ..)| held == bits) {
+            which.push(number);
+            continue;
+        }
+        let text = texts.get(*bits as u64).unwrap_or_default();
         let number = match last {
-            Some((held, number)) if held == text => number,
+            Some((_, held, number)) if held == text => number,
             _ => {
                 let next = numbers.len() as i64;
                 *numbers.entry(text).or_insert_with(|| {
@@ -32,7 +39,7 @@ pub fn encode<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str>) {
                 })
             }
         };
-        last = Some((text, number));
+        last = Some((*bits, text, number));
         which.push(number);
     }
     codec::put_varint(out, numbers.len() as u64);

@@ -12,9 +12,9 @@
 //! ```
 //! Rows are sorted by (time, origin), and no (time, key) stands twice.
 
-use super::super::by_key::ByKey;
 use super::super::cells::Texts;
 use super::super::codec::{self, Reader};
+use super::super::columns::{Column, Columns};
 use super::super::dictionary::Dictionary;
 use super::super::rows::Rows;
 use super::points::Points;
@@ -34,31 +34,30 @@ const PARTS: usize = 8 << 10;
 /// Parts before the keys' columns.
 const STAMPS: usize = 3;
 
-/// Writes some of normalised rows, at most [`MOST_ROWS`] and [`MOST_CELLS`].
-pub fn encode(rows: &Rows, part: Range<usize>) -> Vec<u8> {
+/// Writes some of joined rows, at most [`MOST_ROWS`] and [`MOST_CELLS`].
+pub fn encode(rows: &Columns, part: Range<usize>) -> Vec<u8> {
     let count = part.len();
     let mut parts = Vec::with_capacity(PARTS);
-    let mut ends = Vec::with_capacity(rows.keys.len() + STAMPS);
+    let mut ends = Vec::with_capacity(rows.columns().len() + STAMPS);
     let mut numbers = Vec::with_capacity(count);
     let mut stamps = |number: fn(Millis, Origin) -> i64| {
         numbers.clear();
-        let rows = rows.slice(part.clone());
-        numbers.extend(rows.map(|row| number(row.ts, row.origin)));
+        let all = rows.stamps(part.clone()).iter();
+        numbers.extend(all.map(|(ts, origin)| number(*ts, *origin)));
         integers::encode(&mut parts, &numbers);
         ends.push(parts.len());
     };
     stamps(|ts, _| ts);
     stamps(|_, origin| origin.epoch.0 as i64);
     stamps(|_, origin| origin.sequence as i64);
-    let by_key = ByKey::of(rows, part);
-    let mut columns = column::Writer::new(rows, count);
+    let mut columns = column::Writer::new(rows.texts(), count);
     let mut names = Vec::new();
-    for (key, name) in rows.keys.keys().iter().enumerate() {
-        let values = by_key.values(key);
+    for column in rows.columns() {
+        let values = column.values(part.clone());
         if !values.rows.is_empty() {
             columns.encode(&mut parts, values);
             ends.push(parts.len());
-            codec::put_bytes(&mut names, name.as_bytes());
+            codec::put_bytes(&mut names, column.key.as_bytes());
         }
     }
     let mut out = Vec::with_capacity(parts.len() + names.len() + 4 * ends.len() + 16);
@@ -174,6 +173,27 @@ impl Block {
             .iter()
             .for_each(|cell| summary.add(cell.tag, cell.bits));
         Some(summary)
+    }
+
+    /// All its rows by column.
+    pub fn columns(&self) -> Option<Columns> {
+        let stamps = self.stamps()?;
+        let mut texts = Texts::default();
+        let keys: Dictionary = self.names().map(Key::from).collect();
+        if keys.len() != self.places.len().checked_sub(STAMPS)? {
+            return None;
+        }
+        let mut columns = Vec::with_capacity(keys.len());
+        let mut room = MOST_CELLS + self.body.len();
+        for (number, key) in keys.keys().iter().enumerate() {
+            let mut column = self.column(number)?;
+            room = room.checked_sub(column.len())?;
+            let every = || (0..self.rows as u32).collect();
+            let rows = column.rows.take().unwrap_or_else(every);
+            let (tags, bits) = column.values(&mut texts)?;
+            columns.push(Column::of_parts(key.clone(), rows, tags, bits)?);
+        }
+        Some(Columns::of_parts(stamps, columns, texts))
     }
 
     /// All its rows.
