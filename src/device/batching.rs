@@ -37,7 +37,7 @@ pub fn plain(uplinks: &[Uplink]) -> Option<usize> {
     let mut sum = 0;
     for uplink in uplinks {
         sum += match uplink {
-            Uplink::Telemetry(telemetry) => 64 + telemetry.rows.iter().map(row_size).sum::<usize>(),
+            Uplink::Telemetry(telemetry) => 64 + telemetry.rows.bytes().len(),
             Uplink::Activity | Uplink::Refused(_) | Uplink::RpcCall { .. } => 0,
             _ => return None,
         };
@@ -85,7 +85,7 @@ fn row_size(row: &Row) -> usize {
 pub fn size(change: &Change) -> usize {
     let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
     match change {
-        Change::Telemetry { rows, .. } => 64 + rows.iter().map(row_size).sum::<usize>(),
+        Change::Telemetry { rows, .. } => 64 + rows.bytes().len(),
         Change::AttributesPut { entries, .. } => {
             let sizes = entries.iter().map(|(key, value)| entry_size(key, value));
             64 + sizes.sum::<usize>()
@@ -114,13 +114,13 @@ fn cut(change: Change) -> Vec<Change> {
             origin,
             rows,
         } => {
-            let rows = rows.into_iter().flat_map(cut_row).collect();
+            let rows = rows.iter().flat_map(cut_row).collect();
             pack(rows, row_size)
                 .into_iter()
                 .map(|rows| Change::Telemetry {
                     device,
                     origin,
-                    rows,
+                    rows: rows.into(),
                 })
                 .collect()
         }
@@ -180,7 +180,7 @@ mod tests {
         Change::Telemetry {
             device,
             origin: Origin::default(),
-            rows,
+            rows: rows.into(),
         }
     }
 
@@ -206,7 +206,7 @@ mod tests {
         for changes in cut {
             for change in &changes {
                 if let Change::Telemetry { rows, .. } = change {
-                    seen += rows.iter().map(|row| row.values.len()).sum::<usize>();
+                    seen += rows.points();
                 }
             }
             let encoded = postcard::to_stdvec(&Batch::of_device(device, changes)).unwrap();

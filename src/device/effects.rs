@@ -40,6 +40,19 @@ impl Effects {
         self.events.push((transport, kind));
     }
 
+    /// Points of one message: one row for those of messages that follow each other.
+    pub fn saved(&mut self, transport: Transport, points: u32) {
+        if let Some((Some(last), EventKind::TelemetrySaved { points: sum })) =
+            self.events.last_mut()
+        {
+            if *last == transport {
+                *sum = sum.saturating_add(points);
+                return;
+            }
+        }
+        self.event(Some(transport), EventKind::TelemetrySaved { points });
+    }
+
     pub fn refuse(&mut self, transport: Transport, rejection: Rejection) {
         self.refusals.push((transport, rejection));
     }

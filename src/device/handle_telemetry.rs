@@ -1,6 +1,6 @@
 //! Telemetry, signs of life, and refusals that transports report (contract/data-model.md 3, 6).
 
-use super::batching::oversized;
+use super::batching::{oversized, MAX_VALUE};
 use super::effects::Effects;
 use super::state::State;
 use crate::model::event::EventKind;
@@ -33,8 +33,13 @@ impl State {
             self.heard(Some(transport), now, fx);
         }
         self.note_nulls(telemetry.nulls_skipped, transport, fx);
-        if let Err(rejection) = fits(telemetry.rows.iter().flat_map(|row| &row.values)) {
-            return Outcome::Refused(rejection);
+        // Only what is long as a whole can have a part that is too long.
+        if telemetry.rows.bytes().len() > MAX_VALUE {
+            for row in telemetry.rows.iter() {
+                if let Err(rejection) = fits(&row.values) {
+                    return Outcome::Refused(rejection);
+                }
+            }
         }
         let points = telemetry.points();
         if points == 0 {
@@ -46,7 +51,7 @@ impl State {
             rows: telemetry.rows,
         });
         let points = u32::try_from(points).unwrap_or(u32::MAX);
-        fx.event(Some(transport), EventKind::TelemetrySaved { points });
+        fx.saved(transport, points);
         Outcome::Done
     }
 

@@ -243,7 +243,7 @@ mod tests {
             values: values.collect(),
         };
         Cost::of(&Uplink::Telemetry(Telemetry {
-            rows: vec![row],
+            rows: vec![row].into(),
             nulls_skipped: 0,
         }))
         .unwrap()

@@ -58,6 +58,12 @@ impl Group {
         wanted: usize,
         transport: Transport,
     ) {
+        // A change is large, and there is nearly always one for each uplink.
+        match self.fx.changes.is_empty() {
+            true => self.fx.changes.reserve_exact(wanted),
+            false => self.fx.changes.reserve(wanted),
+        }
+        self.hanging.reserve(wanted);
         self.tickets.push(Ticket {
             reply,
             outcomes: Vec::with_capacity(wanted),
@@ -112,7 +118,6 @@ impl Turn {
         match result {
             Ok(()) => {
                 self.lines.desk.outside.metrics.points(group.points);
-                merge_saved(&mut fx);
             }
             Err(error) => {
                 refuse(hanging, group, &mut fx, &Rejection::from(error));
@@ -153,26 +158,4 @@ fn refuse(
             fx.refusals.push((ticket.transport, rejection.clone()));
         }
     }
-}
-
-/// One row for the telemetry of one commit.
-fn merge_saved(fx: &mut Effects) {
-    if fx.events.len() < 2 {
-        return;
-    }
-    let mut merged: Vec<(Option<Transport>, EventKind)> = Vec::with_capacity(fx.events.len());
-    for (transport, kind) in fx.events.drain(..) {
-        if let (
-            Some((last_transport, EventKind::TelemetrySaved { points: sum })),
-            EventKind::TelemetrySaved { points },
-        ) = (merged.last_mut(), &kind)
-        {
-            if *last_transport == transport {
-                *sum = sum.saturating_add(*points);
-                continue;
-            }
-        }
-        merged.push((transport, kind));
-    }
-    fx.events = merged;
 }

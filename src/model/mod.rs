@@ -15,6 +15,7 @@ pub mod ids;
 pub mod interval;
 pub mod json;
 pub mod operator;
+pub mod packed;
 pub mod query;
 pub mod queue;
 pub mod rates;

@@ -1,6 +1,7 @@
 //! Telemetry: rows of values under one timestamp.
 
-use super::value::{Key, Value, ALLOCATION, ENTRY};
+use super::packed::PackedRows;
+use super::value::{Key, Value, ALLOCATION};
 use super::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -14,20 +15,20 @@ pub struct Row {
 /// One telemetry message, already typed. Rows keep the order in which they were sent.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Telemetry {
-    pub rows: Vec<Row>,
+    pub rows: PackedRows,
     /// How many `null` values were skipped: reported as an event, never silently.
     pub nulls_skipped: u32,
 }
 
 impl Telemetry {
-    /// Bytes of memory that its rows take, beside texts that are too long to stand in them.
+    /// Bytes of memory that its rows take.
     pub fn memory(&self) -> usize {
-        self.rows.len() * (size_of::<Row>() + ALLOCATION) + self.points() * ENTRY
+        self.rows.bytes().len() + ALLOCATION
     }
 
     /// Number of points (values) in all rows.
     pub fn points(&self) -> usize {
-        self.rows.iter().map(|row| row.values.len()).sum()
+        self.rows.points()
     }
 }
 

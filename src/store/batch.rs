@@ -11,9 +11,9 @@ use crate::model::ids::{
     ApiKeyId, AuditId, DeviceId, OperatorId, Origin, Partition, ProfileId, RpcId,
 };
 use crate::model::operator::{ApiKey, Operator, OperatorV1, RevokedSession};
+use crate::model::packed::PackedRows;
 use crate::model::rpc::RpcRecord;
 use crate::model::session::StoredSession;
-use crate::model::telemetry::Row;
 use crate::model::value::{Key, Value};
 use crate::model::Millis;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ pub enum Change {
     Telemetry {
         device: DeviceId,
         origin: Origin,
-        rows: Vec<Row>,
+        rows: PackedRows,
     },
     TelemetryDelete {
         device: DeviceId,

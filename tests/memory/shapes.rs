@@ -73,7 +73,7 @@ fn message(n: u64, keys: std::ops::Range<u64>, round: u64) -> Batch {
     let telemetry = Change::Telemetry {
         device,
         origin,
-        rows,
+        rows: rows.into(),
     };
     Batch::of_device(device, vec![telemetry])
 }

@@ -16,7 +16,7 @@ const READS: usize = 4 * (512 << 10);
 
 fn array() -> String {
     let row = |n: usize| format!("{{\"ts\":{},\"values\":{{\"t\":{n}}}}}", 1000 + n);
-    let rows: Vec<String> = (0..100).map(row).collect();
+    let rows: Vec<String> = (0..400).map(row).collect();
     format!("[{}]", rows.join(","))
 }
 

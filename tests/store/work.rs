@@ -89,7 +89,7 @@ pub fn batch(life: u64, task: u64, n: u64) -> Batch {
     let mut changes = vec![Change::Telemetry {
         device,
         origin,
-        rows,
+        rows: rows.into(),
     }];
     if n.is_multiple_of(SCRATCH) {
         changes.push(Change::TelemetryDelete {

@@ -166,7 +166,7 @@ fn batch(device: DeviceId, rows: &[Rows]) -> Batch {
         epoch: Epoch::new(Incarnation(1), 1),
         sequence: 1,
     };
-    let rows = rows.to_vec();
+    let rows = rows.to_vec().into();
     let change = Change::Telemetry {
         device,
         origin,

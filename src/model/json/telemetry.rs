@@ -11,6 +11,7 @@ use super::read::{read, strict, Failure};
 use super::value::{string, Conversion};
 use super::{number, quick, Rules};
 use crate::model::device::ProfileOptions;
+use crate::model::packed::Packer;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::telemetry::{Row, Telemetry};
 use crate::model::Millis;
@@ -61,17 +62,33 @@ pub(super) fn message(text: &str, now: Millis, how: Conversion<'_>) -> Result<Te
             depth: 1,
             now,
         };
-        let mut all = Telemetry::default();
-        add(&mut all, strict(text, seed, &reader.stopped, shape)?);
+        let mut all = All::default();
+        all.add(strict(text, seed, &reader.stopped, shape)?);
         all
     };
-    Ok(rows)
+    Ok(rows.telemetry())
 }
 
-fn add(all: &mut Telemetry, (row, nulls): (Row, u32)) {
-    all.nulls_skipped = all.nulls_skipped.saturating_add(nulls);
-    if !row.values.is_empty() {
-        all.rows.push(row);
+/// Rows so far, and how many nulls they held.
+#[derive(Default)]
+struct All {
+    rows: Packer,
+    nulls: u32,
+}
+
+impl All {
+    fn add(&mut self, (row, nulls): (Row, u32)) {
+        self.nulls = self.nulls.saturating_add(nulls);
+        if !row.values.is_empty() {
+            self.rows.put_row(&row);
+        }
+    }
+
+    fn telemetry(mut self) -> Telemetry {
+        Telemetry {
+            rows: self.rows.finish(),
+            nulls_skipped: self.nulls,
+        }
     }
 }
 
@@ -82,22 +99,22 @@ struct RowsSeed<'a, 'r> {
 }
 
 impl<'de> DeserializeSeed<'de> for RowsSeed<'_, '_> {
-    type Value = Telemetry;
+    type Value = All;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Telemetry, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<All, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for RowsSeed<'_, '_> {
-    type Value = Telemetry;
+    type Value = All;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of objects")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Telemetry, A::Error> {
-        let mut all = Telemetry::default();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<All, A::Error> {
+        let mut all = All::default();
         for index in 0.. {
             self.reader.place.set(Place {
                 element: Some(index),
@@ -111,7 +128,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_, '_> {
             let Some(row) = seq.next_element_seed(seed)? else {
                 break;
             };
-            add(&mut all, row);
+            all.add(row);
         }
         Ok(all)
     }

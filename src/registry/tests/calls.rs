@@ -41,7 +41,8 @@ async fn operators_save_and_delete_telemetry_without_making_the_device_active() 
         rows: vec![Row {
             ts: 5,
             values: vec![("t".into(), Value::Long(1)), ("u".into(), Value::Long(2))],
-        }],
+        }]
+        .into(),
         nulls_skipped: 0,
     };
     let saved = house.call(device, Command::SaveTelemetry(telemetry)).await;

@@ -22,6 +22,7 @@ use crate::model::device::{Device, Profile, ProfileOptions, ProfileRates};
 use crate::model::downlink::{Downlink, DownlinkBody};
 use crate::model::event::EventKind;
 use crate::model::ids::{DeviceId, ProfileId, RpcId};
+use crate::model::packed::PackedRows;
 use crate::model::reject::{Reason, Rejection};
 use crate::model::rpc::RpcOrder;
 use crate::model::session::{Subscriptions, Transport};
@@ -333,7 +334,8 @@ fn points(ts: i64, key: &str, value: i64) -> Uplink {
         rows: vec![Row {
             ts,
             values: vec![(key.into(), Value::Long(value))],
-        }],
+        }]
+        .into(),
         nulls_skipped: 0,
     })
 }

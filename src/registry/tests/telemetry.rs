@@ -145,7 +145,7 @@ async fn skipped_nulls_and_refusals_of_transports_are_counted_and_told() {
     let session = house.connect("a").await;
     session
         .send(Uplink::Telemetry(Telemetry {
-            rows: Vec::new(),
+            rows: PackedRows::default(),
             nulls_skipped: 3,
         }))
         .await;

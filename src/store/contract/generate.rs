@@ -137,7 +137,7 @@ fn telemetry(n: u128) -> impl Strategy<Value = Change> {
     (origin, prop::collection::vec(row, 0..6)).prop_map(move |(origin, rows)| Change::Telemetry {
         device: device(n),
         origin,
-        rows,
+        rows: rows.into(),
     })
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn telemetry_in_any_order_and_twice_gives_the_same_answers(mut 
             let change = Change::Telemetry {
                 device,
                 origin,
-                rows,
+                rows: rows.into(),
             };
             bench.change(device, vec![change]).await;
         }
@@ -118,7 +118,7 @@ pub(crate) async fn a_higher_epoch_beats_any_sequence(bench: Bench) {
         vec![Change::Telemetry {
             device,
             origin,
-            rows,
+            rows: rows.into(),
         }]
     };
     bench.change(device, write(2, 1, "new life")).await;

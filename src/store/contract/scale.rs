@@ -111,7 +111,7 @@ pub(crate) async fn many_keys_in_one_row_are_all_there(bench: Bench) {
         let change = Change::Telemetry {
             device,
             origin: origin(ts as u64 + 1),
-            rows: vec![Row { ts, values }],
+            rows: vec![Row { ts, values }].into(),
         };
         bench.change(device, vec![change]).await;
     }

@@ -247,7 +247,7 @@ pub(crate) async fn keys_are_sorted_and_case_sensitive(bench: Bench) {
     let change = Change::Telemetry {
         device,
         origin,
-        rows,
+        rows: rows.into(),
     };
     bench.change(device, vec![change]).await;
     both_lives!(bench, {

@@ -81,7 +81,8 @@ impl Bundle {
 
 fn values_of(change: &Change) -> usize {
     match change {
-        Change::Telemetry { rows, .. } => rows.iter().map(|row| row.values.len() + 1).sum(),
+        // Nothing but what was encoded, which counts twice.
+        Change::Telemetry { .. } => 2,
         Change::AttributesPut { entries, .. } => entries.len(),
         Change::AttributesDelete { keys, .. } | Change::TelemetryDelete { keys, .. } => keys.len(),
         _ => 4,

@@ -1,23 +1,13 @@
 //! A batch as the log holds it: `postcard(Batch)`, byte for byte.
 //!
-//! Points, which nearly every batch is made of, are written by hand; a serializer asks for each
-//! of their fields whether there is room, and takes three times as long. All else is postcard's.
+//! Points, which nearly every batch is made of, come in this form already (`model::packed`). All else is
+//! postcard's, which asks for each field whether there is room.
 
-use crate::model::telemetry::Row;
-use crate::model::value::Value;
+use crate::model::packed::{put_bytes, put_number};
 use crate::store::batch::{Batch, Change};
 
-/// Which variant of `Change` points are, and which one of `Value` a value is. The order of variants is
-/// the format (`store::batch`, `model::value`).
+/// Which variant of `Change` points are. The order of variants is the format (`store::batch`).
 const TELEMETRY: u8 = 0;
-const BOOL: u8 = 0;
-const LONG: u8 = 1;
-const DOUBLE: u8 = 2;
-const TEXT: u8 = 3;
-const JSON: u8 = 4;
-
-/// The longest varint of 64 bits.
-const VARINT: usize = 10;
 
 /// Appends the batch. Errors: postcard's.
 pub(super) fn put(batch: &Batch, out: &mut Vec<u8>) -> postcard::Result<()> {
@@ -37,67 +27,12 @@ pub(super) fn put(batch: &Batch, out: &mut Vec<u8>) -> postcard::Result<()> {
                 put_number(out, origin.epoch.0);
                 put_number(out, origin.sequence);
                 put_number(out, rows.len() as u64);
-                rows.iter().for_each(|row| put_row(out, row));
+                out.extend_from_slice(rows.bytes());
             }
             other => postcard::serialize_with_flavor(other, Appended(out))?,
         }
     }
     Ok(())
-}
-
-fn put_row(out: &mut Vec<u8>, row: &Row) {
-    put_signed(out, row.ts);
-    put_number(out, row.values.len() as u64);
-    for (key, value) in &row.values {
-        put_bytes(out, key.as_bytes());
-        match value {
-            Value::Bool(value) => out.extend_from_slice(&[BOOL, u8::from(*value)]),
-            Value::Long(number) => {
-                out.push(LONG);
-                put_signed(out, *number);
-            }
-            Value::Double(number) => {
-                let [a, b, c, d, e, f, g, h] = number.to_bits().to_le_bytes();
-                out.extend_from_slice(&[DOUBLE, a, b, c, d, e, f, g, h]);
-            }
-            Value::Text(text) => {
-                out.push(TEXT);
-                put_bytes(out, text.as_bytes());
-            }
-            Value::Json(text) => {
-                out.push(JSON);
-                put_bytes(out, text.as_bytes());
-            }
-        }
-    }
-}
-
-/// Seven bits a byte, lowest first, the top bit set on all but the last.
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    if number < 0x80 {
-        return out.push(number as u8);
-    }
-    let mut bytes = [0; VARINT];
-    let mut length = 0;
-    for byte in &mut bytes {
-        length += 1;
-        if number < 0x80 {
-            *byte = number as u8;
-            break;
-        }
-        *byte = number as u8 | 0x80;
-        number >>= 7;
-    }
-    out.extend_from_slice(bytes.get(..length).unwrap_or_default());
-}
-
-fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put_number(out, ((number << 1) ^ (number >> 63)) as u64);
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_number(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }
 
 /// postcard's output behind what a buffer holds already. Its own flavor for that goes byte by byte.
@@ -127,10 +62,7 @@ impl postcard::ser_flavors::Flavor for Appended<'_> {
 /// grows, and little more.
 fn expected(batch: &Batch) -> usize {
     let change = |change: &Change| match change {
-        Change::Telemetry { rows, .. } => {
-            let values: usize = rows.iter().map(|row| row.values.len()).sum();
-            40 + 10 * rows.len() + 20 * values
-        }
+        Change::Telemetry { rows, .. } => 40 + rows.bytes().len(),
         Change::AttributesPut { entries, .. } => 40 + 20 * entries.len(),
         _ => 64,
     };
@@ -142,6 +74,8 @@ mod tests {
     use super::*;
     use crate::model::attributes::Scope;
     use crate::model::ids::{DeviceId, Epoch, Origin};
+    use crate::model::telemetry::Row;
+    use crate::model::value::Value;
     use proptest::prelude::*;
 
     fn value() -> impl Strategy<Value = Value> {

@@ -1,7 +1,8 @@
 //! One device's telemetry: points, and beside them the latest value of each key.
 
 use crate::model::ids::Origin;
-use crate::model::telemetry::{Point, Row};
+use crate::model::packed::PackedRows;
+use crate::model::telemetry::Point;
 use crate::model::value::{Key, Value};
 use crate::model::Millis;
 use crate::store::batch::DeleteSelection;
@@ -17,8 +18,8 @@ pub struct Series {
 }
 
 impl Series {
-    pub fn put(&mut self, origin: Origin, rows: &[Row]) {
-        for row in rows {
+    pub fn put(&mut self, origin: Origin, rows: &PackedRows) {
+        for row in rows.iter() {
             for (key, value) in &row.values {
                 self.put_point(key, row.ts, origin, value);
                 self.put_latest(key, row.ts, origin, value);

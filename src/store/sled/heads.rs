@@ -12,7 +12,7 @@ use super::telemetry::rows::Rows;
 use super::telemetry::runs::Dated;
 use super::telemetry::vocabulary::{is_shareable, Vocabulary};
 use crate::model::ids::{DeviceId, Origin, PARTITIONS};
-use crate::model::telemetry::Row;
+use crate::model::packed::PackedRows;
 use crate::model::value::Key;
 use crate::model::Millis;
 use crate::store::traits::LogSequence;
@@ -94,7 +94,7 @@ impl Heads {
         &self,
         device: DeviceId,
         sequence: LogSequence,
-        changes: impl Iterator<Item = (Origin, &'a [Row])>,
+        changes: impl Iterator<Item = (Origin, &'a PackedRows)>,
     ) -> usize {
         let mut shard = self.shard(device).write();
         let Shard {

@@ -7,7 +7,7 @@ use super::telemetry::{delete, seal, series::SeriesState};
 use super::tx::Tx;
 use super::{apply, memory};
 use crate::model::ids::{DeviceId, Origin};
-use crate::model::telemetry::Row;
+use crate::model::packed::PackedRows;
 use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 use crate::store::traits::LogSequence;
@@ -231,7 +231,7 @@ fn points_at_once(
             rows,
         } => {
             let mut stored = Rows::default();
-            for row in rows {
+            for row in rows.iter() {
                 stored.push(row.ts, *origin, &row.values);
             }
             seal::seal(tx, *device, &[Columns::of(&stored)], sequence)?;
@@ -260,7 +260,7 @@ fn are_points_of_one(one: &Change, other: &Change) -> bool {
 }
 
 /// The rows of a change that has some.
-fn rows_of(change: &Change) -> Option<(Origin, &[Row])> {
+fn rows_of(change: &Change) -> Option<(Origin, &PackedRows)> {
     match change {
         Change::Telemetry { origin, rows, .. } if !rows.is_empty() => Some((*origin, rows)),
         _ => None,

@@ -9,38 +9,46 @@
 mod scan;
 
 use super::value::{text, Conversion};
-use crate::model::telemetry::{Row, Telemetry};
-use crate::model::value::{Key, Value};
+use crate::model::packed::Packer;
+use crate::model::telemetry::Telemetry;
+use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
 use scan::{Cursor, Raw};
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::collections::HashSet;
 
-/// Members of one object that are noted without allocating; once their number is known, its values
-/// get a vector that is exactly as long as needed.
+/// Members of one object that are noted without allocating.
 const FEW: usize = 16;
 /// Above this many members, looking for a repeated key takes a hash set.
 const COMPARED: usize = 48;
-/// Rows that a vector gets room for on the strength of the first one's length.
-const GUESSED: usize = 256;
+/// Bytes that a thread keeps to pack the next message in.
+const KEPT: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// As `super::telemetry`.
 pub(super) fn telemetry(text: &str, now: Millis, how: Conversion<'_>) -> Option<Telemetry> {
+    let mut packer = Packer::within(SCRATCH.take());
+    let telemetry = packed(text, now, how, &mut packer);
+    let scratch = packer.dissolve();
+    if scratch.capacity() <= KEPT {
+        SCRATCH.set(scratch);
+    }
+    telemetry
+}
+
+fn packed(text: &str, now: Millis, how: Conversion<'_>, packer: &mut Packer) -> Option<Telemetry> {
     let mut plain = Plain::new(text, how);
-    let rows = match plain.at.token()? {
-        b'[' => plain.rows(now)?,
-        _ => {
-            let row = plain.row(1, now)?;
-            let mut rows = Vec::with_capacity(usize::from(!row.values.is_empty()));
-            if !row.values.is_empty() {
-                rows.push(row);
-            }
-            rows
-        }
-    };
+    match plain.at.token()? {
+        b'[' => plain.rows(now, packer)?,
+        _ => plain.row(1, now, packer)?,
+    }
     plain.at.end()?;
     Some(Telemetry {
-        rows,
+        rows: packer.finish(),
         nulls_skipped: plain.nulls,
     })
 }
@@ -48,9 +56,11 @@ pub(super) fn telemetry(text: &str, now: Millis, how: Conversion<'_>) -> Option<
 /// As `super::attributes`.
 pub(super) fn attributes(text: &str, how: Conversion<'_>) -> Option<(Vec<(Key, Value)>, u32)> {
     let mut plain = Plain::new(text, how);
-    let values = plain.values(1)?;
+    // Once their number is known, they get a vector that is exactly as long as needed.
+    let mut members: SmallVec<[(&str, Raw<'_>); FEW]> = SmallVec::new();
+    plain.values(1, |name, raw| members.push((name, raw)))?;
     plain.at.end()?;
-    Some((values, plain.nulls))
+    Some((settled(&members, how), plain.nulls))
 }
 
 struct Plain<'t, 'r> {
@@ -59,9 +69,9 @@ struct Plain<'t, 'r> {
     /// Members so far, of the whole message.
     points: usize,
     nulls: u32,
-    /// Those of the object at hand.
-    members: SmallVec<[(&'t str, Raw<'t>); FEW]>,
-    /// A bit for each of its keys, by a rough hash: an unset one means a new key.
+    /// The names of those of the object at hand.
+    names: SmallVec<[&'t str; FEW]>,
+    /// A bit for each of them, by a rough hash: an unset one means a new name.
     seen: u64,
 }
 
@@ -72,56 +82,52 @@ impl<'t, 'r> Plain<'t, 'r> {
             how,
             points: 0,
             nulls: 0,
-            members: SmallVec::new(),
+            names: SmallVec::new(),
             seen: 0,
         }
     }
 
-    fn rows(&mut self, now: Millis) -> Option<Vec<Row>> {
-        let mut rows = Vec::new();
+    fn rows(&mut self, now: Millis, packer: &mut Packer) -> Option<()> {
         self.at.take(b'[')?;
         if self.at.take(b']').is_some() {
-            return Some(rows);
+            return Some(());
         }
         loop {
-            let before = self.at.left();
-            let row = self.row(2, now)?;
-            if !row.values.is_empty() {
-                if rows.is_empty() {
-                    let left = self.at.left();
-                    let alike = left / (before - left).max(1);
-                    rows.reserve_exact(1 + alike.min(GUESSED));
-                }
-                rows.push(row);
-            }
+            self.row(2, now, packer)?;
             if self.at.take(b',').is_none() {
-                self.at.take(b']')?;
-                return Some(rows);
+                return self.at.take(b']');
             }
         }
     }
 
-    /// `{..}` of now, or exactly `{"ts":..,"values":{..}}`.
-    fn row(&mut self, depth: usize, now: Millis) -> Option<Row> {
+    /// `{..}` of now, or exactly `{"ts":..,"values":{..}}`. One without a value is not kept.
+    fn row(&mut self, depth: usize, now: Millis, packer: &mut Packer) -> Option<()> {
         self.open(depth)?;
         if self.at.take(b'}').is_some() {
-            let values = Vec::new();
-            return Some(Row { ts: now, values });
+            return Some(());
         }
+        let how = self.how;
         let first = self.name()?;
         if first == "ts" {
-            let ts = self.timestamp()?;
+            packer.begin(self.timestamp()?);
             self.at.take(b',')?;
             if self.name()? != "values" {
                 return None;
             }
-            let values = self.values(depth + 1)?;
+            self.values(depth + 1, |name, raw| pack(packer, name, raw, how))?;
             self.at.take(b'}')?;
-            return Some(Row { ts, values });
+        } else {
+            packer.begin(now);
+            let special = |key: &str| key == "ts" || key == "values";
+            self.members(first, depth, special, |name, raw| {
+                pack(packer, name, raw, how);
+            })?;
         }
-        self.members(first, depth, |key| key == "ts" || key == "values")?;
-        let values = self.settled()?;
-        Some(Row { ts: now, values })
+        match packer.open_values() {
+            0 => packer.forget(),
+            _ => packer.end(),
+        }
+        Some(())
     }
 
     fn timestamp(&mut self) -> Option<Millis> {
@@ -132,15 +138,14 @@ impl<'t, 'r> Plain<'t, 'r> {
         }
     }
 
-    /// An object whose members are all values.
-    fn values(&mut self, depth: usize) -> Option<Vec<(Key, Value)>> {
+    /// An object whose members are all values; those that are not `null` are taken.
+    fn values(&mut self, depth: usize, take: impl FnMut(&'t str, Raw<'t>)) -> Option<()> {
         self.open(depth)?;
         if self.at.take(b'}').is_some() {
-            return Some(Vec::new());
+            return Some(());
         }
         let first = self.name()?;
-        self.members(first, depth, |_| false)?;
-        self.settled()
+        self.members(first, depth, |_| false, take)
     }
 
     fn open(&mut self, depth: usize) -> Option<()> {
@@ -163,22 +168,31 @@ impl<'t, 'r> Plain<'t, 'r> {
         first: &'t str,
         depth: usize,
         special: impl Fn(&str) -> bool,
+        mut take: impl FnMut(&'t str, Raw<'t>),
     ) -> Option<()> {
         self.seen = 0;
+        self.names.clear();
+        let room = self.how.rules.max_depth.checked_sub(depth)?;
         let mut name = first;
         loop {
             if special(name) {
                 return None;
             }
-            self.member(name, depth)?;
+            self.note(name)?;
+            match self.at.value(room)? {
+                Raw::Null => self.nulls = self.nulls.saturating_add(1),
+                raw => take(name, raw),
+            }
             if self.at.take(b',').is_none() {
-                return self.at.take(b'}');
+                self.at.take(b'}')?;
+                return self.are_different();
             }
             name = self.name()?;
         }
     }
 
-    fn member(&mut self, name: &'t str, depth: usize) -> Option<()> {
+    /// Another member of this name: a good one, and, as far as it is looked at now, a new one.
+    fn note(&mut self, name: &'t str) -> Option<()> {
         self.points += 1;
         if self.points > self.how.rules.max_points {
             return None;
@@ -187,47 +201,58 @@ impl<'t, 'r> Plain<'t, 'r> {
             self.how.rules.check_key(name).ok()?;
         }
         let bit = rough(name);
-        if self.seen & bit != 0
-            && self.members.len() < COMPARED
-            && self.members.iter().any(|(earlier, _)| *earlier == name)
-        {
+        if self.seen & bit != 0 && self.names.len() < COMPARED && self.names.contains(&name) {
             return None;
         }
         self.seen |= bit;
-        let room = self.how.rules.max_depth.checked_sub(depth)?;
-        let raw = self.at.value(room)?;
-        self.members.push((name, raw));
+        self.names.push(name);
         Some(())
     }
 
-    /// The members that were noted, typed, without the `null`s.
-    fn settled(&mut self) -> Option<Vec<(Key, Value)>> {
-        let members = &self.members;
-        if members.len() > COMPARED {
-            let mut seen =
-                HashSet::with_capacity_and_hasher(members.len(), ahash::RandomState::new());
-            if !members.iter().all(|(name, _)| seen.insert(*name)) {
-                return None;
-            }
+    /// Of so many members that they were not compared one by one, no two have one name.
+    fn are_different(&self) -> Option<()> {
+        if self.names.len() <= COMPARED {
+            return Some(());
         }
-        let mut values = Vec::with_capacity(members.len());
-        for (name, raw) in members {
-            let key = Key::new(name);
-            // Each arm pushes for itself: a value that is put together in one place and moved to
-            // another costs more than reading it.
-            match *raw {
-                Raw::Bool(value) => values.push((key, Value::Bool(value))),
-                Raw::Long(number) => values.push((key, Value::Long(number))),
-                Raw::Double(number) => values.push((key, Value::Double(number))),
-                Raw::Text(characters) => values.push((key, text(characters, self.how))),
-                Raw::Json(text) => values.push((key, Value::Json(text.into()))),
-                Raw::Spaced(text) => values.push((key, Value::Json(scan::compact(text)))),
-                Raw::Null => self.nulls = self.nulls.saturating_add(1),
-            }
-        }
-        self.members.clear();
-        Some(values)
+        let mut seen =
+            HashSet::with_capacity_and_hasher(self.names.len(), ahash::RandomState::new());
+        let all = self.names.iter().all(|name| seen.insert(*name));
+        all.then_some(())
     }
+}
+
+/// Adds a value to the open row. Each arm puts it there itself: one that is put together in one place
+/// and moved to another costs more than reading it.
+#[inline(always)]
+fn pack(packer: &mut Packer, name: &str, raw: Raw<'_>, how: Conversion<'_>) {
+    match raw {
+        Raw::Bool(value) => packer.put(name, ValueRef::Bool(value)),
+        Raw::Long(number) => packer.put(name, ValueRef::Long(number)),
+        Raw::Double(number) => packer.put(name, ValueRef::Double(number)),
+        Raw::Text(characters) if how.cast => packer.put(name, text(characters, how).as_ref()),
+        Raw::Text(characters) => packer.put(name, ValueRef::Text(characters)),
+        Raw::Json(text) => packer.put(name, ValueRef::Json(text)),
+        Raw::Spaced(text) => packer.put(name, ValueRef::Json(&scan::compact(text))),
+        Raw::Null => {}
+    }
+}
+
+/// Members with their values typed.
+fn settled(members: &[(&str, Raw<'_>)], how: Conversion<'_>) -> Vec<(Key, Value)> {
+    let mut values = Vec::with_capacity(members.len());
+    for (name, raw) in members {
+        let value = match *raw {
+            Raw::Bool(value) => Value::Bool(value),
+            Raw::Long(number) => Value::Long(number),
+            Raw::Double(number) => Value::Double(number),
+            Raw::Text(characters) => text(characters, how),
+            Raw::Json(text) => Value::Json(text.into()),
+            Raw::Spaced(text) => Value::Json(scan::compact(text)),
+            Raw::Null => continue,
+        };
+        values.push((Key::new(name), value));
+    }
+    values
 }
 
 /// A key that needs no closer look: ASCII, not blank, short, and nothing that opens markup. (Control

@@ -50,11 +50,6 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Bytes that are left.
-    pub fn left(&self) -> usize {
-        self.text.len() - self.at
-    }
-
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

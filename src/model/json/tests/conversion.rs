@@ -10,7 +10,7 @@ fn both(input: &str, profile: ProfileOptions) -> Result<Option<Value>, Rejection
     match (row, entries) {
         (Ok(telemetry), Ok((entries, nulls))) => {
             assert_eq!(telemetry.nulls_skipped, nulls);
-            let values = telemetry.rows.into_iter().flat_map(|row| row.values);
+            let values = telemetry.rows.iter().flat_map(|row| row.values);
             assert_eq!(values.collect::<Vec<_>>(), entries, "{input}");
             Ok(entries.into_iter().next().map(|(_, value)| value))
         }

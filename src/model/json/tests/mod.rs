@@ -48,7 +48,7 @@ fn read(body: impl AsRef<[u8]>) -> Result<Telemetry, Rejection> {
 /// Rows as (ts, entries), for comparing at a glance.
 fn rows(body: &str) -> Vec<(i64, Vec<(Key, Value)>)> {
     let telemetry = read(body).unwrap_or_else(|no| panic!("{body}: {no}"));
-    let rows = telemetry.rows.into_iter();
+    let rows = telemetry.rows.iter();
     rows.map(|row| (row.ts, row.values)).collect()
 }
 

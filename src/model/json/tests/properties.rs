@@ -69,6 +69,7 @@ proptest! {
         prop_assert_eq!(nulls, 0);
         let timed = format!("{{\"ts\":{ts},\"values\":{body}}}");
         let rows = telemetry(timed.as_bytes(), NOW, &strict_rules(), PLAIN).unwrap().rows;
+        let rows: Vec<_> = rows.iter().collect();
         if entries.is_empty() {
             prop_assert!(rows.is_empty());
         } else {

@@ -11,7 +11,16 @@ pub const TEXT: u8 = 4;
 pub const JSON: u8 = 5;
 
 /// Seven bits a byte, lowest first, the top bit set on all but the last.
-pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+#[inline(always)]
+pub fn put_varint(out: &mut Vec<u8>, number: u64) {
+    // Most are of one byte.
+    if number < 0x80 {
+        return out.push(number as u8);
+    }
+    put_long_varint(out, number);
+}
+
+fn put_long_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number as u8) | 0x80);
         number >>= 7;

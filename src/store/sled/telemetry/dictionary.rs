@@ -33,6 +33,13 @@ impl Dictionary {
         }
     }
 
+    /// Whether the guess is right.
+    #[inline(always)]
+    pub fn is_at(&self, guess: u32, key: &[u8]) -> bool {
+        let held = self.keys.get(guess as usize);
+        held.is_some_and(|held| held.as_bytes() == key)
+    }
+
     pub fn find_at(&self, guess: u32, key: &Key) -> Option<u32> {
         match self.keys.get(guess as usize) {
             Some(held) if held == key => Some(guess),

@@ -15,7 +15,7 @@ use super::dictionary::Dictionary;
 use super::rows::Rows;
 use super::vocabulary;
 use crate::model::ids::{Epoch, Origin};
-use crate::model::telemetry::Row;
+use crate::model::packed::{self, PackedRows, Piece};
 use crate::model::value::{Key, Value, ValueRef};
 use crate::model::Millis;
 use crate::store::traits::LogSequence;
@@ -74,25 +74,32 @@ impl Head {
         self.encoded.len()
     }
 
-    pub fn push(&mut self, sequence: LogSequence, origin: Origin, rows: &[Row]) {
+    pub fn push(&mut self, sequence: LogSequence, origin: Origin, rows: &PackedRows) {
         self.through = sequence;
-        for row in rows {
+        let mut unpacking = rows.read();
+        for _ in 0..rows.len() {
+            let Some((ts, count)) = unpacking.row() else {
+                break;
+            };
             let (last_ts, last) = self.last;
             let out = &mut self.encoded;
-            codec::put_signed(out, row.ts.wrapping_sub(last_ts));
+            codec::put_signed(out, ts.wrapping_sub(last_ts));
             codec::put_signed(out, origin.epoch.0.wrapping_sub(last.epoch.0) as i64);
             codec::put_signed(out, origin.sequence.wrapping_sub(last.sequence) as i64);
-            codec::put_varint(out, row.values.len() as u64);
+            codec::put_varint(out, count as u64);
             let mut guess = 0;
-            for (key, value) in &row.values {
+            for _ in 0..count {
+                let Some((key, value)) = unpacking.value() else {
+                    break;
+                };
                 let number = number_at(&mut self.keys, guess, key);
                 guess = number + 1;
-                put_value(&mut self.encoded, number, value.as_ref());
+                put_piece(out, number, value);
             }
             self.counts.0 = self.counts.0.saturating_add(1);
-            self.counts.1 = self.counts.1.saturating_add(row.values.len() as u32);
-            self.last = (row.ts, origin);
-            self.oldest = self.oldest.min(row.ts);
+            self.counts.1 = self.counts.1.saturating_add(count as u32);
+            self.last = (ts, origin);
+            self.oldest = self.oldest.min(ts);
         }
     }
 
@@ -154,23 +161,52 @@ impl Head {
 }
 
 /// As [`Dictionary::number_at`]: keys that are shared are copied before another is added.
-fn number_at(keys: &mut Arc<Dictionary>, guess: u32, key: &Key) -> u32 {
-    match keys.find_at(guess, key) {
-        Some(number) => number,
-        None => Arc::make_mut(keys).number(key),
+#[inline(always)]
+fn number_at(keys: &mut Arc<Dictionary>, guess: u32, key: &[u8]) -> u32 {
+    match keys.is_at(guess, key) {
+        true => guess,
+        false => number_of(keys, key),
     }
 }
 
-fn put_value(out: &mut Vec<u8>, key: u32, value: ValueRef<'_>) {
+fn number_of(keys: &mut Arc<Dictionary>, key: &[u8]) -> u32 {
+    let key = packed::text(key);
+    match keys.find(key) {
+        Some(number) => number,
+        None => Arc::make_mut(keys).number(&key.into()),
+    }
+}
+
+#[inline(always)]
+fn put_piece(out: &mut Vec<u8>, key: u32, value: Piece<'_>) {
     let key = u64::from(key) << 3;
-    if let ValueRef::Double(number) = value {
-        if let Some(short) = decimals::short(number) {
-            codec::put_varint(out, key | u64::from(DECIMAL));
-            return codec::put_varint(out, short);
+    match value {
+        Piece::Bool(value) => {
+            codec::put_varint(out, key | u64::from(codec::tag(ValueRef::Bool(value))));
+        }
+        Piece::Long(number) => {
+            codec::put_varint(out, key | u64::from(codec::LONG));
+            codec::put_signed(out, number);
+        }
+        Piece::Double(number) => match decimals::short(number) {
+            Some(short) => {
+                codec::put_varint(out, key | u64::from(DECIMAL));
+                codec::put_varint(out, short);
+            }
+            None => {
+                codec::put_varint(out, key | u64::from(codec::DOUBLE));
+                codec::put_value(out, ValueRef::Double(number));
+            }
+        },
+        Piece::Text(bytes) => {
+            codec::put_varint(out, key | u64::from(codec::TEXT));
+            codec::put_bytes(out, bytes);
+        }
+        Piece::Json(bytes) => {
+            codec::put_varint(out, key | u64::from(codec::JSON));
+            codec::put_bytes(out, bytes);
         }
     }
-    codec::put_varint(out, key | u64::from(codec::tag(value)));
-    codec::put_value(out, value);
 }
 
 /// Reads one row: its values to the visitor, its time and origin as the answer.

@@ -76,7 +76,7 @@ fn listed(rows: &Rows) -> Expected {
 fn head(rows: &[(Origin, Row)]) -> Head {
     let mut head = Head::new(1);
     for (origin, row) in rows {
-        head.push(1, *origin, std::slice::from_ref(row));
+        head.push(1, *origin, &vec![row.clone()].into());
     }
     head
 }

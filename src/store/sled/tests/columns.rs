@@ -136,7 +136,7 @@ fn through_head(rows: &Rows) -> Rows {
     for row in rows.iter() {
         let named = |(key, value)| (rows.keys.keys()[key as usize].clone(), Value::from(value));
         let (ts, values) = (row.ts, row.values().map(named).collect());
-        head.push(1, row.origin, &[Row { ts, values }]);
+        head.push(1, row.origin, &vec![Row { ts, values }].into());
     }
     head.rows()
 }

@@ -1,9 +1,8 @@
 //! Records that cannot be read: each costs what stands in it and nothing else, and is counted.
 
 use super::super::keys;
-use super::{config, counts, message, open, put};
+use super::{config, counts, edit, message, open, put};
 use crate::model::ids::DeviceId;
-use crate::model::telemetry::Row;
 use crate::model::value::{Key, Value};
 use crate::store::sled::SledStore;
 use crate::store::{Change, TimeseriesStore};
@@ -14,7 +13,7 @@ fn wide(device: DeviceId, n: i64, keys: i64) -> Change {
     let mut wide = message(device, n);
     if let Change::Telemetry { rows, .. } = &mut wide {
         let values = (0..keys).map(|key| (name(key), Value::Long(n)));
-        rows[0].values = values.collect();
+        edit(rows, |rows| rows[0].values = values.collect());
     }
     wide
 }
@@ -115,8 +114,8 @@ async fn a_long_block_that_lost_a_part_is_left_out_of_the_answer() {
     let text: String = (0..20_000).map(|_| noise()).collect();
     let mut long = message(device, 2);
     if let Change::Telemetry { rows, .. } = &mut long {
-        let Row { values, .. } = &mut rows[0];
-        values.push(("long".into(), Value::Text(text.as_str().into())));
+        let text = Value::Text(text.as_str().into());
+        edit(rows, |rows| rows[0].values.push(("long".into(), text)));
     }
     for change in [message(device, 1), long, message(device, 3)] {
         put(&store, device, vec![change]).await;

@@ -1,6 +1,6 @@
 //! What is bounded, refused, or held by one process only.
 
-use super::{config, counts, cramped, merge_all, message, open, put};
+use super::{config, counts, cramped, edit, merge_all, message, open, put};
 use crate::model::ids::{DeviceId, Incarnation};
 use crate::model::units::ByteSize;
 use crate::model::value::Value;
@@ -79,7 +79,7 @@ async fn keys_that_no_two_devices_share_count_as_memory_of_heads() {
         let mut telemetry = message(device, n as i64);
         if let Change::Telemetry { rows, .. } = &mut telemetry {
             let own = (0..40).map(|key| (format!("{n}/{key}").as_str().into(), Value::Bool(true)));
-            rows[0].values.extend(own);
+            edit(rows, |rows| rows[0].values.extend(own));
         }
         put(&store, device, vec![telemetry]).await;
         assert!(heads.weight() <= 96 << 10, "{} bytes", heads.weight());

@@ -265,7 +265,7 @@ async fn latest_values_of_many_keys_stand_on_pages_and_are_found() {
             vec![Change::Telemetry {
                 device,
                 origin,
-                rows,
+                rows: rows.into(),
             }],
         )
         .await;

@@ -26,6 +26,7 @@ mod walks;
 use super::checkpoint::Parts;
 use super::SledStore;
 use crate::model::ids::{DeviceId, Epoch, Origin};
+use crate::model::packed::PackedRows;
 use crate::model::query::{HistoryQuery, Order};
 use crate::model::telemetry::Row;
 use crate::model::units::{ByteSize, Period};
@@ -117,7 +118,8 @@ pub(super) fn message(device: DeviceId, n: i64) -> Change {
         rows: vec![Row {
             ts: 1_700_000_000_000 + n * 1000,
             values,
-        }],
+        }]
+        .into(),
     }
 }
 
@@ -127,9 +129,16 @@ pub(super) fn noisy(device: DeviceId, n: i64) -> Change {
     if let Change::Telemetry { rows, .. } = &mut message {
         let noise = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let noise = Value::Long((noise ^ noise >> 29).wrapping_mul(noise) as i64);
-        rows[0].values.push(("noise".into(), noise));
+        edit(rows, |rows| rows[0].values.push(("noise".into(), noise)));
     }
     message
+}
+
+/// Changes rows as if they were a list.
+pub(super) fn edit(rows: &mut PackedRows, change: impl FnOnce(&mut Vec<Row>)) {
+    let mut list = rows.iter().collect();
+    change(&mut list);
+    *rows = list.into();
 }
 
 pub(super) async fn put(store: &SledStore, device: DeviceId, changes: Vec<Change>) {

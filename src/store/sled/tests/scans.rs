@@ -33,7 +33,7 @@ async fn filled(store: &SledStore, device: DeviceId) {
                 epoch: Epoch(1),
                 sequence: n,
             },
-            rows: part.to_vec(),
+            rows: part.to_vec().into(),
         };
         let batch = Batch::of_device(device, vec![change]);
         store.commit(batch).await.unwrap();

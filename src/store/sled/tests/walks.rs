@@ -113,7 +113,7 @@ fn point(device: DeviceId, sequence: u64, ts: Millis, number: f64) -> Change {
     Change::Telemetry {
         device,
         origin: origin(sequence),
-        rows: vec![Row { ts, values }],
+        rows: vec![Row { ts, values }].into(),
     }
 }
 

@@ -57,11 +57,18 @@ impl Framer {
     /// The next whole packet, fixed header included, split off `buffer`; `None` = more bytes are
     /// needed. After an error the connection is to be closed: the stream has no next packet.
     pub fn next(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, DecodeError> {
-        let Some(&first) = buffer.first() else {
+        let size = self.size(buffer)?;
+        Ok(size.map(|size| buffer.split_to(size).freeze()))
+    }
+
+    /// The length of the whole packet that `bytes` begin with, fixed header included; for the rest as
+    /// `next`.
+    pub fn size(&self, bytes: &[u8]) -> Result<Option<usize>, DecodeError> {
+        let Some(&first) = bytes.first() else {
             return Ok(None);
         };
         self.admit(first)?;
-        let Some(header) = Header::read(buffer)? else {
+        let Some(header) = Header::read(bytes)? else {
             return Ok(None);
         };
         let size = header.total();
@@ -69,10 +76,7 @@ impl Framer {
         if size > limit {
             return Err(DecodeError::TooLarge { size, limit });
         }
-        if buffer.len() < size {
-            return Ok(None);
-        }
-        Ok(Some(buffer.split_to(size).freeze()))
+        Ok((bytes.len() >= size).then_some(size))
     }
 
     fn admit(&self, first: u8) -> Result<(), DecodeError> {

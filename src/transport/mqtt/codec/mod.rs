@@ -30,7 +30,7 @@ pub use packet::{code, Level, Packet, QoS};
 
 use bytes::{Bytes, BytesMut};
 use frame::{check_first_byte, kind, Header};
-use packet::Connect;
+use packet::{Connect, Published};
 use reader::Reader;
 
 /// Remaining Length's largest value plus the longest fixed header.
@@ -53,7 +53,7 @@ pub fn decode_connect(frame: Bytes) -> Result<Connect, DecodeError> {
 }
 
 /// The frame must be as long as it says.
-fn exact_header(frame: &Bytes) -> Result<Header, DecodeError> {
+fn exact_header(frame: &[u8]) -> Result<Header, DecodeError> {
     let header = Header::read(frame)?.ok_or(DecodeError::Truncated)?;
     match header.total().cmp(&frame.len()) {
         std::cmp::Ordering::Greater => Err(DecodeError::Truncated),
@@ -93,16 +93,13 @@ impl Codec {
     pub fn decode(&self, frame: Bytes) -> Result<Packet, DecodeError> {
         let level = self.level;
         let first = *frame.first().ok_or(DecodeError::Truncated)?;
-        check_first_byte(first, level)?;
-        let header = exact_header(&frame)?;
-        if level == Level::V5 && !header.shortest {
-            return Err(DecodeError::LongLength);
-        }
+        let header = self.header(first, &frame)?;
         let packet_type = first >> 4;
         let reader = Reader::new(&frame, header.length);
         let acknowledge = |reader| ack::decode(packet_type, reader, level);
         match packet_type {
-            kind::PUBLISH => publish::decode(first, reader, level).map(Packet::Publish),
+            kind::PUBLISH => publish::decode(first, reader, level)
+                .map(|published| Packet::Publish(published.kept(&frame))),
             kind::PUBACK => acknowledge(reader).map(Packet::Puback),
             kind::PUBREC => acknowledge(reader).map(Packet::Pubrec),
             kind::PUBREL => acknowledge(reader).map(Packet::Pubrel),
@@ -121,6 +118,25 @@ impl Codec {
                 }
             }
         }
+    }
+
+    /// Decodes one whole frame, as the framer found it, where it stands; `None` if it is no PUBLISH.
+    pub fn publish<'f>(&self, frame: &'f [u8]) -> Option<Result<Published<'f>, DecodeError>> {
+        let first = *frame.first()?;
+        let decode = || {
+            let header = self.header(first, frame)?;
+            publish::decode(first, Reader::new(frame, header.length), self.level)
+        };
+        (first >> 4 == kind::PUBLISH).then(decode)
+    }
+
+    fn header(&self, first: u8, frame: &[u8]) -> Result<Header, DecodeError> {
+        check_first_byte(first, self.level)?;
+        let header = exact_header(frame)?;
+        if self.level == Level::V5 && !header.shortest {
+            return Err(DecodeError::LongLength);
+        }
+        Ok(header)
     }
 
     /// Appends the packet to `out`; on error `out` is as it was. A reason string that makes the

@@ -195,7 +195,7 @@ pub struct Connack {
     pub server_keep_alive: Option<u16>,
 }
 
-/// PUBLISH. `topic` and `payload` are slices of the frame they came in.
+/// PUBLISH.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Publish {
     pub dup: bool,
@@ -212,7 +212,49 @@ pub struct Publish {
     pub message_expiry: Option<u32>,
 }
 
+/// A PUBLISH whose topic and payload are where they were read; the fields are those of [`Publish`].
+#[derive(Clone, Copy)]
+pub struct Published<'f> {
+    pub dup: bool,
+    pub qos: QoS,
+    pub retain: bool,
+    pub topic: &'f str,
+    pub packet_id: Option<u16>,
+    pub payload: &'f [u8],
+    pub topic_alias: Option<u16>,
+    pub message_expiry: Option<u32>,
+}
+
+impl Published<'_> {
+    /// One of its own; its payload is a slice of `frame`.
+    pub(super) fn kept(self, frame: &Bytes) -> Publish {
+        Publish {
+            dup: self.dup,
+            qos: self.qos,
+            retain: self.retain,
+            topic: self.topic.into(),
+            packet_id: self.packet_id,
+            payload: frame.slice_ref(self.payload),
+            topic_alias: self.topic_alias,
+            message_expiry: self.message_expiry,
+        }
+    }
+}
+
 impl Publish {
+    pub fn as_published(&self) -> Published<'_> {
+        Published {
+            dup: self.dup,
+            qos: self.qos,
+            retain: self.retain,
+            topic: &self.topic,
+            packet_id: self.packet_id,
+            payload: &self.payload,
+            topic_alias: self.topic_alias,
+            message_expiry: self.message_expiry,
+        }
+    }
+
     /// A QoS 0 publish.
     pub fn new(topic: impl Into<ByteString>, payload: impl Into<Bytes>) -> Self {
         Self {

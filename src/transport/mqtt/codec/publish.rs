@@ -1,20 +1,20 @@
-//! PUBLISH at every level, by hand: the hot path. Topic and payload are slices of the frame
-//! (MQTT 3.1.1 and 5 section 3.3).
+//! PUBLISH at every level, by hand: the hot path. Topic and payload stay where they were read (MQTT 3.1.1
+//! and 5 section 3.3).
 
 use super::error::{DecodeError, EncodeError};
 use super::frame::kind;
-use super::packet::{Level, Publish, QoS};
+use super::packet::{Level, Publish, Published, QoS};
 use super::property::{id, walk, Place, Value};
 use super::reader::{check_topic, Reader};
 use super::writer::{check_text, put_field, put_header, put_variable};
 use bytes::{BufMut, BytesMut};
 
 /// `first` is the frame's first byte, whose flags have been checked.
-pub(super) fn decode(
+pub(super) fn decode<'f>(
     first: u8,
-    mut reader: Reader<'_>,
+    mut reader: Reader<'f>,
     level: Level,
-) -> Result<Publish, DecodeError> {
+) -> Result<Published<'f>, DecodeError> {
     let qos = QoS::from_bits((first >> 1) & 0b11).ok_or(DecodeError::PublishQos)?;
     let topic = reader.topic()?;
     let packet_id = match qos {
@@ -34,7 +34,7 @@ pub(super) fn decode(
     if topic.is_empty() && topic_alias.is_none() {
         return Err(DecodeError::EmptyTopic);
     }
-    Ok(Publish {
+    Ok(Published {
         dup: first & 0b1000 != 0,
         qos,
         retain: first & 1 != 0,

@@ -1,23 +1,22 @@
 //! Reads the fields of one frame (MQTT 5 section 1.5; 3.1.1 section 1.5): every read is bounded by
-//! the frame, strings are checked, and what is kept is a slice of the frame.
+//! the frame, and strings are checked.
 
 use super::error::DecodeError;
-use bytes::Bytes;
 use bytestring::ByteString;
 
-/// What nearly every publish names: known to be well formed, and no share of the frame.
+/// What nearly every publish names: known to be well formed.
 const USUAL_TOPICS: [&str; 2] = ["v1/devices/me/telemetry", "v2/t"];
 
 /// A cursor over `at..end` of a frame.
 pub(super) struct Reader<'a> {
-    frame: &'a Bytes,
+    frame: &'a [u8],
     at: usize,
     end: usize,
 }
 
 impl<'a> Reader<'a> {
     /// From `at` to the frame's end.
-    pub fn new(frame: &'a Bytes, at: usize) -> Self {
+    pub fn new(frame: &'a [u8], at: usize) -> Self {
         let end = frame.len();
         Self {
             frame,
@@ -100,26 +99,20 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// A checked string that keeps its slice of the frame alive.
+    /// A checked string of its own.
     pub fn string(&mut self) -> Result<ByteString, DecodeError> {
         let bytes = self.binary()?;
-        if bytes.contains(&0) {
-            return Err(DecodeError::NulCharacter);
-        }
-        let slice = self.frame.slice(self.at - bytes.len()..self.at);
-        ByteString::try_from(slice).map_err(|_| DecodeError::InvalidUtf8)
+        well_formed(bytes).map(ByteString::from)
     }
 
     /// A topic name (section 4.7), perhaps empty.
-    pub fn topic(&mut self) -> Result<ByteString, DecodeError> {
-        let mut ahead = Reader { ..*self };
-        let name = ahead.binary()?;
+    pub fn topic(&mut self) -> Result<&'a str, DecodeError> {
+        let name = self.binary()?;
         if let Some(usual) = USUAL_TOPICS.iter().find(|usual| usual.as_bytes() == name) {
-            self.at = ahead.at;
-            return Ok(ByteString::from_static(usual));
+            return Ok(usual);
         }
-        let topic = self.string()?;
-        check_topic(&topic)?;
+        let topic = well_formed(name)?;
+        check_topic(topic)?;
         Ok(topic)
     }
 
@@ -144,9 +137,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Everything that is left, as a slice of the frame.
-    pub fn rest(self) -> Bytes {
-        self.frame.slice(self.at..self.end)
+    /// Everything that is left.
+    pub fn rest(self) -> &'a [u8] {
+        self.frame.get(self.at..self.end).unwrap_or_default()
     }
 
     /// Nothing may be left.
@@ -157,6 +150,13 @@ impl<'a> Reader<'a> {
             Err(DecodeError::TrailingBytes)
         }
     }
+}
+
+fn well_formed(bytes: &[u8]) -> Result<&str, DecodeError> {
+    if bytes.contains(&0) {
+        return Err(DecodeError::NulCharacter);
+    }
+    std::str::from_utf8(bytes).map_err(|_| DecodeError::InvalidUtf8)
 }
 
 /// No wildcards in topic names (MQTT-3.3.2-2); emptiness is judged where it is known to matter.

@@ -1,11 +1,15 @@
 //! Bytes in, effects out: framer, codec and session of one connection, with the time put in.
 
 use super::Shared;
+use crate::transport::mqtt::codec::packet::Published;
 use crate::transport::mqtt::codec::{self, Codec, DecodeError, Framer, Level, Packet};
 use crate::transport::mqtt::session::{Effects, Input, Now, Session};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Uplinks that get room on the strength of the first packet's length.
+const GUESSED: usize = 256;
 
 pub(super) struct Conversation {
     pub shared: Arc<Shared>,
@@ -36,13 +40,43 @@ impl Conversation {
     /// All that was read: what waited here for the disk would be memory too.
     pub fn frames(&mut self, bytes: &mut BytesMut, fx: &mut Effects) {
         let now = self.now();
+        // Where the next packet begins.
+        let mut at = 0;
         while fx.close.is_none() && self.session.hears() {
-            let input = match self.framer.next(bytes) {
-                Ok(None) => return,
-                Ok(Some(frame)) => self.decode(frame),
-                Err(error) => Input::Malformed(error),
+            let rest = bytes.get(at..).unwrap_or_default();
+            let size = match self.framer.size(rest) {
+                Ok(None) => break,
+                Ok(Some(size)) => size,
+                Err(error) => {
+                    self.session.handle(Input::Malformed(error), now, fx);
+                    continue;
+                }
             };
-            self.session.handle(input, now, fx);
+            let published = rest.get(..size).and_then(|frame| self.published(frame));
+            if let Some(published) = published {
+                let alike = rest.len() / size.max(1);
+                if fx.submit.is_empty() {
+                    fx.submit.reserve_exact(alike.clamp(1, GUESSED));
+                }
+                match published {
+                    Ok(published) => self.session.publish(published, now, fx),
+                    Err(error) => self.session.handle(Input::Malformed(error), now, fx),
+                }
+                at += size;
+            } else {
+                bytes.advance(std::mem::take(&mut at));
+                let input = self.decode(bytes.split_to(size).freeze());
+                self.session.handle(input, now, fx);
+            }
+        }
+        bytes.advance(at);
+    }
+
+    /// A PUBLISH of an open session: nearly every packet, and nothing of it is kept.
+    fn published<'f>(&self, frame: &'f [u8]) -> Option<Result<Published<'f>, DecodeError>> {
+        match self.session.is_open() {
+            true => self.codec.publish(frame),
+            false => None,
         }
     }
 

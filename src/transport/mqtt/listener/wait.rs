@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Bytes a client may leave unread before nothing more is done for it.
 const UNREAD: usize = 256 * 1024;
 /// What the packets of one read are taken to need in memory; what they did need is known then. JSON
-/// of numbers comes to 3 to 4 times its length.
+/// of numbers comes to 2 to 4 times its length, the more the shorter its messages are.
 const READ: usize = 4 * super::buffers::READ;
 /// How often a full line of downlinks is looked at for its end.
 const LOOK: Duration = Duration::from_secs(1);

@@ -27,7 +27,7 @@ pub use connect::ConnectAs;
 pub use effects::Effects;
 pub use settings::Settings;
 
-use super::codec::packet::Connect;
+use super::codec::packet::{Connect, Published};
 use super::codec::{DecodeError, Level, Packet};
 use crate::model::device::ProfileOptions;
 use crate::model::downlink::Downlink;
@@ -122,6 +122,21 @@ impl Session {
             }
             State::Closed => State::Closed,
         };
+    }
+
+    /// Takes a PUBLISH of an open session, where it was read.
+    pub fn publish(&mut self, published: Published<'_>, now: Now, fx: &mut Effects) {
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
+        // A doomed session hears no packets.
+        if open.doom.is_none() {
+            open.keepalive.heard(now);
+            open.publish(&self.settings, published, now, fx);
+        }
+        if fx.close.is_some() {
+            self.state = State::Closed;
+        }
     }
 
     /// True while more may be read. While it is false packets sent before CONNACK wait in the socket,

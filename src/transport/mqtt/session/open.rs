@@ -123,7 +123,7 @@ impl Open {
 
     fn packet(&mut self, settings: &Settings, packet: Packet, now: Now, fx: &mut Effects) {
         match packet {
-            Packet::Publish(publish) => self.publish(settings, publish, now, fx),
+            Packet::Publish(publish) => self.publish(settings, publish.as_published(), now, fx),
             Packet::Puback(ack) => self.puback(ack, fx),
             Packet::Pubrel(ack) => self.pubrel(ack.packet_id, fx),
             Packet::Pubrec(ack) => self.pubrec(ack.packet_id, fx),

@@ -6,7 +6,7 @@ use super::{Effects, Now, Settings};
 use crate::model::reject::{Reason, Rejection};
 use crate::model::scarce::Scarce;
 use crate::model::uplink::Uplink;
-use crate::transport::mqtt::codec::packet::{Ack, Publish};
+use crate::transport::mqtt::codec::packet::{Ack, Published};
 use crate::transport::mqtt::codec::{code, Packet, QoS};
 use crate::transport::mqtt::error::Violation;
 use crate::transport::mqtt::mapping::{codes, uplink, Topic};
@@ -94,12 +94,12 @@ impl Inbound {
         }
     }
 
-    fn topic(&mut self, publish: &Publish, most: u16) -> Result<Topic, Violation> {
+    fn topic(&mut self, publish: Published<'_>, most: u16) -> Result<Topic, Violation> {
         let Some(alias) = publish.topic_alias else {
             if publish.topic.is_empty() {
                 return Err(Violation::NoTopic);
             }
-            return Ok(Topic::parse(&publish.topic));
+            return Ok(Topic::parse(publish.topic));
         };
         if alias == 0 || alias > most {
             return Err(Violation::AliasRange(alias));
@@ -109,7 +109,7 @@ impl Inbound {
             let known = self.aliases.get(index).cloned().flatten();
             return known.ok_or(Violation::NoTopic);
         }
-        let topic = Topic::parse(&publish.topic);
+        let topic = Topic::parse(publish.topic);
         while self.aliases.len() <= index {
             self.aliases.push(None);
         }
@@ -121,8 +121,14 @@ impl Inbound {
 }
 
 impl Open {
-    pub fn publish(&mut self, settings: &Settings, publish: Publish, now: Now, fx: &mut Effects) {
-        let topic = match self.inbound.topic(&publish, settings.topic_alias_maximum) {
+    pub fn publish(
+        &mut self,
+        settings: &Settings,
+        publish: Published<'_>,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let topic = match self.inbound.topic(publish, settings.topic_alias_maximum) {
             Ok(topic) => topic,
             Err(violation) => return self.violated(violation, now, fx),
         };
@@ -137,7 +143,7 @@ impl Open {
             return self.violated(violation, now, fx);
         }
         self.inbound.began(receipt);
-        let payload = &publish.payload;
+        let payload = publish.payload;
         match uplink::uplink(&topic, payload, now.wall, &settings.rules, self.profile) {
             Ok((uplink, reply)) => {
                 let then = Then::Acknowledge(receipt, reply);

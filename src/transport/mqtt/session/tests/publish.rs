@@ -36,7 +36,10 @@ fn rows_without_ts_get_the_receive_time() {
     let mut bench = Bench::open(Level::V311);
     bench.publish(TELEMETRY, 1, 1, GOOD);
     match bench.submitted().as_slice() {
-        [Uplink::Telemetry(telemetry)] => assert_eq!(telemetry.rows[0].ts, bench.now.wall),
+        [Uplink::Telemetry(telemetry)] => {
+            let times: Vec<_> = telemetry.rows.iter().map(|row| row.ts).collect();
+            assert_eq!(times, [bench.now.wall]);
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -1,0 +1,455 @@
+//! Rows of values in flat memory, as the log holds them: what a message brought is one piece of memory
+//! from its payload to the disk, and no key or value is an allocation of its own.
+//!
+//! ```text
+//!  row:    time, signed varint | number of values, varint | value ...
+//!  value:  key: length, varint, and bytes | variant of `Value`, a byte |
+//!          bool: a byte; long: signed varint; double: 8 bytes le; text, JSON: length, varint, and bytes
+//! ```
+//! Byte for byte postcard's form of each [`Row`], one behind the other.
+
+use super::telemetry::Row;
+use super::value::{Value, ValueRef};
+use super::Millis;
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use std::fmt;
+
+/// Which variant of `Value` a value is. Their order is the format (`model::value`).
+const BOOL: u8 = 0;
+const LONG: u8 = 1;
+const DOUBLE: u8 = 2;
+const TEXT: u8 = 3;
+const JSON: u8 = 4;
+
+/// The longest varint of 64 bits.
+const VARINT: usize = 10;
+
+/// Rows in the order in which they were sent. Equal where their rows are.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct PackedRows {
+    bytes: Box<[u8]>,
+    rows: u32,
+    points: u32,
+}
+
+impl PackedRows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Number of values in all rows.
+    pub fn points(&self) -> usize {
+        self.points as usize
+    }
+
+    /// The rows as the log holds them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub fn read(&self) -> Unpacking<'_> {
+        Unpacking(&self.bytes)
+    }
+
+    /// The rows one by one, each with memory of its own.
+    pub fn iter(&self) -> impl Iterator<Item = Row> + '_ {
+        let mut rest = self.read();
+        (0..self.rows).map_while(move |_| {
+            let (ts, count) = rest.row()?;
+            let values = (0..count).map_while(|_| {
+                let (key, value) = rest.value()?;
+                Some((text(key).into(), value.into()))
+            });
+            let values = values.collect();
+            Some(Row { ts, values })
+        })
+    }
+}
+
+impl fmt::Debug for PackedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl FromIterator<Row> for PackedRows {
+    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
+        let mut packer = Packer::default();
+        rows.into_iter().for_each(|row| packer.put_row(&row));
+        packer.finish()
+    }
+}
+
+impl From<Vec<Row>> for PackedRows {
+    fn from(rows: Vec<Row>) -> Self {
+        rows.into_iter().collect()
+    }
+}
+
+/// As a list of [`Row`].
+impl Serialize for PackedRows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows: Vec<Row> = self.iter().collect();
+        rows.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PackedRows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Listed)
+    }
+}
+
+struct Listed;
+
+impl<'de> Visitor<'de> for Listed {
+    type Value = PackedRows;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<PackedRows, A::Error> {
+        let mut packer = Packer::default();
+        while let Some(row) = rows.next_element::<Row>()? {
+            packer.put_row(&row);
+        }
+        Ok(packer.finish())
+    }
+}
+
+/// Takes packed rows apart, in their order: a row, then each of its values. Ends early where the bytes
+/// are not what a [`Packer`] writes.
+pub struct Unpacking<'a>(&'a [u8]);
+
+/// A value where it stands. Texts are UTF-8, since a [`Packer`] got them as such.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    Bool(bool),
+    Long(i64),
+    Double(f64),
+    Text(&'a [u8]),
+    Json(&'a [u8]),
+}
+
+impl<'a> Unpacking<'a> {
+    /// Time of the next row, and how many values follow.
+    pub fn row(&mut self) -> Option<(Millis, usize)> {
+        let ts = self.signed()?;
+        let count = usize::try_from(self.number()?).ok()?;
+        Some((ts, count))
+    }
+
+    /// The next key and its value.
+    #[inline(always)]
+    pub fn value(&mut self) -> Option<(&'a [u8], Piece<'a>)> {
+        let key = self.bytes()?;
+        let value = match self.byte()? {
+            BOOL => Piece::Bool(self.byte()? != 0),
+            LONG => Piece::Long(self.signed()?),
+            DOUBLE => {
+                let (bits, rest) = self.0.split_first_chunk::<8>()?;
+                self.0 = rest;
+                Piece::Double(f64::from_bits(u64::from_le_bytes(*bits)))
+            }
+            TEXT => Piece::Text(self.bytes()?),
+            JSON => Piece::Json(self.bytes()?),
+            _ => return None,
+        };
+        Some((key, value))
+    }
+
+    #[inline(always)]
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    #[inline(always)]
+    fn number(&mut self) -> Option<u64> {
+        // Most are of one byte.
+        match self.0.split_first() {
+            Some((first, rest)) if *first < 0x80 => {
+                self.0 = rest;
+                Some(u64::from(*first))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        let number = self.number()?;
+        Some(((number >> 1) as i64) ^ -((number & 1) as i64))
+    }
+}
+
+/// What a [`Packer`] got as text.
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+impl From<Piece<'_>> for Value {
+    fn from(piece: Piece<'_>) -> Self {
+        Value::from(match piece {
+            Piece::Bool(value) => ValueRef::Bool(value),
+            Piece::Long(number) => ValueRef::Long(number),
+            Piece::Double(number) => ValueRef::Double(number),
+            Piece::Text(bytes) => ValueRef::Text(text(bytes)),
+            Piece::Json(bytes) => ValueRef::Json(text(bytes)),
+        })
+    }
+}
+
+/// Packs rows, value by value: `begin`, `put` ..., `end`.
+#[derive(Default)]
+pub struct Packer {
+    bytes: Vec<u8>,
+    rows: u32,
+    points: u32,
+    /// Where the open row begins, and where its number of values stands.
+    open: (usize, usize),
+    /// Values of the open row.
+    values: u32,
+}
+
+impl Packer {
+    /// Packs into this memory, which `finish` and `dissolve` leave to the next.
+    pub fn within(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+
+    /// Opens a row.
+    pub fn begin(&mut self, ts: Millis) {
+        let at = self.bytes.len();
+        put_signed(&mut self.bytes, ts);
+        self.open = (at, self.bytes.len());
+        self.values = 0;
+        // Nearly always the number of values is of one byte; `end` makes room for a longer one.
+        self.bytes.push(0);
+    }
+
+    /// Adds a value to the open row.
+    #[inline(always)]
+    pub fn put(&mut self, key: &str, value: ValueRef<'_>) {
+        let out = &mut self.bytes;
+        put_bytes(out, key.as_bytes());
+        match value {
+            ValueRef::Bool(value) => out.extend_from_slice(&[BOOL, u8::from(value)]),
+            ValueRef::Long(number) => {
+                out.push(LONG);
+                put_signed(out, number);
+            }
+            ValueRef::Double(number) => {
+                let [a, b, c, d, e, f, g, h] = number.to_bits().to_le_bytes();
+                out.extend_from_slice(&[DOUBLE, a, b, c, d, e, f, g, h]);
+            }
+            ValueRef::Text(text) => {
+                out.push(TEXT);
+                put_bytes(out, text.as_bytes());
+            }
+            ValueRef::Json(text) => {
+                out.push(JSON);
+                put_bytes(out, text.as_bytes());
+            }
+        }
+        self.values += 1;
+    }
+
+    /// Number of values in the open row.
+    pub fn open_values(&self) -> u32 {
+        self.values
+    }
+
+    /// Closes the open row.
+    pub fn end(&mut self) {
+        let (_, at) = self.open;
+        if self.values < 0x80 {
+            if let Some(count) = self.bytes.get_mut(at) {
+                *count = self.values as u8;
+            }
+        } else {
+            let mut count = Vec::with_capacity(VARINT);
+            put_number(&mut count, u64::from(self.values));
+            self.bytes.splice(at..=at, count);
+        }
+        self.rows += 1;
+        self.points += self.values;
+    }
+
+    /// Takes the open row back.
+    pub fn forget(&mut self) {
+        self.bytes.truncate(self.open.0);
+    }
+
+    pub fn put_row(&mut self, row: &Row) {
+        self.begin(row.ts);
+        for (key, value) in &row.values {
+            self.put(key, value.as_ref());
+        }
+        self.end();
+    }
+
+    /// The rows that were closed, in no more memory than they need.
+    pub fn finish(&mut self) -> PackedRows {
+        let packed = PackedRows {
+            bytes: Box::from(self.bytes.as_slice()),
+            rows: std::mem::take(&mut self.rows),
+            points: std::mem::take(&mut self.points),
+        };
+        self.bytes.clear();
+        packed
+    }
+
+    /// Its memory.
+    pub fn dissolve(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Seven bits a byte, lowest first, the top bit set on all but the last.
+#[inline(always)]
+pub fn put_number(out: &mut Vec<u8>, number: u64) {
+    if number < 0x80 {
+        return out.push(number as u8);
+    }
+    put_long_number(out, number);
+}
+
+fn put_long_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut bytes = [0; VARINT];
+    let mut length = 0;
+    for byte in &mut bytes {
+        length += 1;
+        if number < 0x80 {
+            *byte = number as u8;
+            break;
+        }
+        *byte = number as u8 | 0x80;
+        number >>= 7;
+    }
+    out.extend_from_slice(bytes.get(..length).unwrap_or_default());
+}
+
+#[inline(always)]
+fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put_number(out, ((number << 1) ^ (number >> 63)) as u64);
+}
+
+#[inline(always)]
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Long),
+            any::<u64>().prop_map(|bits| Value::Double(f64::from_bits(bits))),
+            ".{0,200}".prop_map(|text| Value::Text(text.into())),
+            ".{0,40}".prop_map(|text| Value::Json(text.into())),
+        ]
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let values = prop::collection::vec((".{0,40}", value()), 0..6).prop_map(|values| {
+            let keyed = values.into_iter();
+            keyed.map(|(key, value)| (key.into(), value)).collect()
+        });
+        let row = (any::<i64>(), values).prop_map(|(ts, values)| Row { ts, values });
+        prop::collection::vec(row, 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn packed_rows_are_what_postcard_writes_and_come_back_as_they_were(rows in rows()) {
+            let packed = PackedRows::from(rows.clone());
+            let mut theirs = Vec::new();
+            for row in &rows {
+                theirs.extend(postcard::to_stdvec(row).unwrap());
+            }
+            prop_assert_eq!(packed.bytes(), theirs);
+            let points = rows.iter().map(|row| row.values.len()).sum::<usize>();
+            prop_assert_eq!((packed.len(), packed.points()), (rows.len(), points));
+            prop_assert_eq!(&packed.iter().collect::<Vec<Row>>(), &rows);
+            let listed = postcard::to_stdvec(&rows).unwrap();
+            prop_assert_eq!(&postcard::to_stdvec(&packed).unwrap(), &listed);
+            prop_assert_eq!(postcard::from_bytes::<PackedRows>(&listed).unwrap(), packed);
+        }
+
+        #[test]
+        fn whatever_the_bytes_are_taking_them_apart_ends(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let packed = PackedRows { bytes: bytes.into(), rows: u32::MAX, points: 0 };
+            prop_assert!(packed.iter().count() <= 200);
+        }
+    }
+
+    #[test]
+    fn a_row_of_very_many_values_is_counted_in_as_many_bytes_as_it_takes() {
+        for count in [127, 128, 129, 20_000] {
+            let row = |ts| Row {
+                ts,
+                values: (0..count)
+                    .map(|n| (format!("k{n}").into(), Value::Long(n)))
+                    .collect(),
+            };
+            let rows = vec![row(1), row(2)];
+            let packed = PackedRows::from(rows.clone());
+            let listed = postcard::to_stdvec(&rows).unwrap();
+            assert_eq!(&listed[1..], packed.bytes());
+            assert_eq!(packed.iter().collect::<Vec<_>>(), rows);
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_taken_back_leaves_nothing() {
+        let mut packer = Packer::default();
+        let row = |ts| Row {
+            ts,
+            values: vec![("a".into(), Value::Long(ts))],
+        };
+        packer.put_row(&row(1));
+        packer.begin(2);
+        packer.put("gone", ValueRef::Bool(true));
+        packer.forget();
+        packer.put_row(&row(3));
+        assert_eq!(packer.finish(), PackedRows::from(vec![row(1), row(3)]));
+        assert_eq!(packer.finish(), PackedRows::default());
+    }
+}
