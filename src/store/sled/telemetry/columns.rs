@@ -9,6 +9,7 @@
 //! ```
 
 use super::cells::{is_text, value, Cell, Texts};
+use super::codec::tag;
 use super::dictionary::Dictionary;
 use super::rows::Rows;
 use crate::model::ids::Origin;
@@ -21,6 +22,9 @@ pub struct Columns {
     stamps: Vec<(Millis, Origin)>,
     columns: Vec<Column>,
     texts: Texts,
+    /// The first of the last rows that are of one time, each of the origin of the one before or of a
+    /// higher one.
+    run: u32,
 }
 
 /// One key's values with their types (see `codec`).
@@ -53,6 +57,7 @@ enum Fit {
     All,
     /// Some are left out.
     Some,
+    None,
 }
 
 impl Columns {
@@ -69,8 +74,8 @@ impl Columns {
     pub fn of(rows: &Rows) -> Self {
         let mut made = Self::of_keys(rows.keys.keys(), rows.len(), rows.values());
         for row in rows.iter() {
+            made.begin_row(row.ts, row.origin);
             row.values().for_each(|(key, value)| made.put(key, value));
-            made.end_row(row.ts, row.origin);
         }
         made
     }
@@ -81,26 +86,58 @@ impl Columns {
             stamps,
             columns,
             texts,
+            run: 0,
         }
     }
 
-    /// Adds a value to the row under way, which [`Columns::end_row`] ends. `key` is the number of
-    /// one of the columns; of a key that stands twice the last value counts.
+    pub fn begin_row(&mut self, ts: Millis, origin: Origin) {
+        let last = self.stamps.last();
+        if last.is_none_or(|(held, before)| *held != ts || *before > origin) {
+            self.run = self.stamps.len() as u32;
+        }
+        self.stamps.push((ts, origin));
+    }
+
+    /// Adds a value to the last row, in place of one of the same time that it outdoes (see
+    /// [`Columns::joined`]). `key` is the number of one of the columns.
     #[inline]
     pub fn put(&mut self, key: u32, value: ValueRef<'_>) {
+        let bits = match value {
+            ValueRef::Bool(_) => 0,
+            ValueRef::Long(number) => number,
+            ValueRef::Double(number) => number.to_bits() as i64,
+            ValueRef::Text(text) | ValueRef::Json(text) => {
+                let column = self.columns.get(key as usize);
+                column.map_or(0, |column| column.text(text, &mut self.texts))
+            }
+        };
+        self.put_bits(key, tag(value), bits);
+    }
+
+    /// The same, with a type and bits of the caller's, who is to change them (see
+    /// [`Columns::change_bits`]).
+    #[inline]
+    pub fn put_bits(&mut self, key: u32, tag: u8, bits: i64) {
         let Some(column) = self.columns.get_mut(key as usize) else {
             debug_assert!(false, "a key without a column");
             return;
         };
-        let row = self.stamps.len() as u32;
-        if column.rows.last() == Some(&row) {
-            column.pop();
+        let row = (self.stamps.len() as u32).saturating_sub(1);
+        match column.rows.last() {
+            Some(last) if *last >= self.run => column.replace(row, tag, bits),
+            _ => column.push(row, tag, bits),
         }
-        column.put(row, value, &mut self.texts);
     }
 
-    pub fn end_row(&mut self, ts: Millis, origin: Origin) {
-        self.stamps.push((ts, origin));
+    /// Makes all values of one type values of another.
+    pub fn change_bits(&mut self, from: u8, to: u8, change: impl Fn(i64) -> i64) {
+        for column in &mut self.columns {
+            for (tag, bits) in column.tags.iter_mut().zip(&mut column.bits) {
+                if *tag == from {
+                    (*tag, *bits) = (to, change(*bits));
+                }
+            }
+        }
     }
 
     /// Number of rows.
@@ -161,7 +198,10 @@ impl Columns {
             let (places, others) = rest.split_at(part.len());
             rest = others;
             let fit = Fit::of(places);
-            let texts = made.texts.append(&part.texts) as i64;
+            let texts = match fit {
+                Fit::None => 0,
+                _ => made.texts.append(&part.texts) as i64,
+            };
             for column in &part.columns {
                 let number = keys.number(&column.key) as usize;
                 if number == made.columns.len() {
@@ -241,8 +281,13 @@ fn sorted(parts: &[Columns], picks: impl Fn(Millis) -> bool) -> (Vec<(Millis, Or
 
 impl Fit {
     fn of(places: &[u32]) -> Self {
-        if places.contains(&LEFT_OUT) {
-            return Fit::Some;
+        let out = places.iter().filter(|place| **place == LEFT_OUT).count();
+        if out > 0 {
+            return if out < places.len() {
+                Fit::Some
+            } else {
+                Fit::None
+            };
         }
         let first = places.first().copied().unwrap_or(0);
         match places.iter().zip(first..).all(|(place, run)| *place == run) {
@@ -273,21 +318,14 @@ impl Column {
         })
     }
 
-    #[inline]
-    fn put(&mut self, row: u32, value: ValueRef<'_>, texts: &mut Texts) {
-        let Cell { tag, bits, .. } = match value {
-            ValueRef::Text(text) | ValueRef::Json(text) => {
-                // Texts often stay as they are.
-                let held = self.bits.last().map(|bits| *bits as u64);
-                let same = self.tags.last().is_some_and(|tag| is_text(*tag));
-                let held = held.filter(|held| same && texts.get(*held) == Some(text));
-                let tag = super::codec::tag(value);
-                let bits = held.unwrap_or_else(|| texts.push(text));
-                Cell { key: 0, tag, bits }
-            }
-            value => Cell::of(0, value, texts),
-        };
-        self.push(row, tag, bits as i64);
+    /// The number of a text, which often is that of the last value.
+    fn text(&self, text: &str, texts: &mut Texts) -> i64 {
+        let is_text = self.tags.last().is_some_and(|tag| is_text(*tag));
+        let held = self.bits.last().filter(|_| is_text);
+        match held.filter(|held| texts.get(**held as u64) == Some(text)) {
+            Some(held) => *held,
+            None => texts.push(text) as i64,
+        }
     }
 
     #[inline]
@@ -297,10 +335,13 @@ impl Column {
         self.bits.push(bits);
     }
 
-    fn pop(&mut self) {
-        self.rows.pop();
-        self.tags.pop();
-        self.bits.pop();
+    /// In place of the last one.
+    #[inline]
+    fn replace(&mut self, row: u32, tag: u8, bits: i64) {
+        let (tags, all) = (self.tags.last_mut(), self.bits.last_mut());
+        if let ((Some(last), Some(held)), Some(place)) = ((self.rows.last_mut(), tags), all) {
+            (*last, *held, *place) = (row, tag, bits);
+        }
     }
 
     /// Those of some rows.
@@ -325,6 +366,7 @@ impl Column {
     fn take(&mut self, other: &Column, (places, fit): (&[u32], Fit), texts: i64) {
         let before = self.bits.len();
         match fit {
+            Fit::None => return,
             Fit::Run(first) => self.rows.extend(other.rows.iter().map(|row| first + row)),
             Fit::All => {
                 let rows = other.rows.iter().map(|row| places[*row as usize]);
@@ -370,18 +412,18 @@ impl Column {
     /// Of the values of one time the last.
     fn keep_last(&mut self, stamps: &[(Millis, Origin)]) {
         let ts = |row: u32| stamps[row as usize].0;
-        let (mut kept, mut last) = (0usize, None);
-        for at in 0..self.rows.len() {
-            let now = Some(ts(self.rows[at]));
-            kept += usize::from(at > 0 && now != last);
-            last = now;
+        let mut pairs = self.rows.windows(2);
+        let Some(mut kept) = pairs.position(|two| ts(two[0]) == ts(two[1])) else {
+            return;
+        };
+        for at in kept + 1..self.rows.len() {
+            kept += usize::from(ts(self.rows[at]) != ts(self.rows[kept]));
             self.rows[kept] = self.rows[at];
             self.tags[kept] = self.tags[at];
             self.bits[kept] = self.bits[at];
         }
-        let length = self.rows.len().min(kept + 1);
-        self.rows.truncate(length);
-        self.tags.truncate(length);
-        self.bits.truncate(length);
+        self.rows.truncate(kept + 1);
+        self.tags.truncate(kept + 1);
+        self.bits.truncate(kept + 1);
     }
 }

@@ -127,11 +127,20 @@ impl Head {
         let mut columns = Columns::of_keys(self.keys.keys(), rows, values);
         let mut reader = Reader(&self.encoded);
         let mut last = (0, Origin::default());
-        while let Some(stamp) = read_row(&mut reader, last, |key, value| columns.put(key, value)) {
+        while let Some((stamp, count)) = read_stamp(&mut reader, last) {
             last = stamp;
-            columns.end_row(stamp.0, stamp.1);
+            columns.begin_row(stamp.0, stamp.1);
+            let values = (0..count).map_while(|_| read_raw(&mut reader));
+            values.for_each(|(key, value)| match value {
+                Raw::Short(short) => columns.put_bits(key, DECIMAL, short as i64),
+                Raw::Value(value) => columns.put(key, value),
+            });
         }
         debug_assert!(reader.is_empty(), "a head reads what it wrote");
+        // A division each, for those that are left only.
+        columns.change_bits(DECIMAL, codec::DOUBLE, |short| {
+            decimals::long(short as u64).to_bits() as i64
+        });
         columns
     }
 
@@ -210,30 +219,58 @@ fn put_piece(out: &mut Vec<u8>, key: u32, value: Piece<'_>) {
 }
 
 /// Reads one row: its values to the visitor, its time and origin as the answer.
-#[inline]
 fn read_row<'a>(
     reader: &mut Reader<'a>,
     last: (Millis, Origin),
     mut visit: impl FnMut(u32, ValueRef<'a>),
 ) -> Option<(Millis, Origin)> {
+    let (stamp, count) = read_stamp(reader, last)?;
+    for _ in 0..count {
+        let (key, value) = read_value(reader)?;
+        visit(key, value);
+    }
+    Some(stamp)
+}
+
+/// Time and origin of a row, and how many values follow.
+#[inline]
+fn read_stamp(
+    reader: &mut Reader<'_>,
+    (ts, origin): (Millis, Origin),
+) -> Option<((Millis, Origin), u64)> {
     if reader.is_empty() {
         return None;
     }
-    let (last_ts, last) = last;
-    let ts = last_ts.wrapping_add(reader.signed()?);
-    let epoch = last.epoch.0.wrapping_add(reader.signed()? as u64);
-    let sequence = last.sequence.wrapping_add(reader.signed()? as u64);
-    for _ in 0..reader.varint()? {
-        let head = reader.varint()?;
-        let value = match (head & 7) as u8 {
-            DECIMAL => ValueRef::Double(decimals::long(reader.varint()?)),
-            tag => reader.value(tag)?,
-        };
-        visit(u32::try_from(head >> 3).ok()?, value);
-    }
-    let origin = Origin {
-        epoch: Epoch(epoch),
-        sequence,
+    let ts = ts.wrapping_add(reader.signed()?);
+    let epoch = Epoch(origin.epoch.0.wrapping_add(reader.signed()? as u64));
+    let sequence = origin.sequence.wrapping_add(reader.signed()? as u64);
+    Some(((ts, Origin { epoch, sequence }), reader.varint()?))
+}
+
+/// Number of its key, and the value.
+fn read_value<'a>(reader: &mut Reader<'a>) -> Option<(u32, ValueRef<'a>)> {
+    let (key, value) = read_raw(reader)?;
+    let value = match value {
+        Raw::Short(short) => ValueRef::Double(decimals::long(short)),
+        Raw::Value(value) => value,
     };
-    Some((ts, origin))
+    Some((key, value))
+}
+
+/// A value as it stands there.
+enum Raw<'a> {
+    /// Of a [`DECIMAL`].
+    Short(u64),
+    Value(ValueRef<'a>),
+}
+
+/// As [`read_value`].
+#[inline]
+fn read_raw<'a>(reader: &mut Reader<'a>) -> Option<(u32, Raw<'a>)> {
+    let head = reader.varint()?;
+    let value = match (head & 7) as u8 {
+        DECIMAL => Raw::Short(reader.varint()?),
+        tag => Raw::Value(reader.value(tag)?),
+    };
+    Some((u32::try_from(head >> 3).ok()?, value))
 }

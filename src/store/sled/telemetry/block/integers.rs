@@ -71,7 +71,7 @@ pub fn encode(out: &mut Vec<u8>, values: &[i64]) {
                     run = Some((plan, last, 0));
                 } else {
                     plan.put_header(out, last, 0);
-                    plan.put_numbers(out, planner.numbers(plan.order, frame, state));
+                    plan.put_numbers(out, planner.numbers(plan.order, frame));
                 }
             }
         }
@@ -109,8 +109,10 @@ impl Default for Planner {
 impl Planner {
     fn plan(&mut self, frame: &[i64], state: State) -> Plan {
         let mut best: Option<Plan> = None;
-        for order in [2, 1, 0] {
-            let plan = plan(order, self.numbers(order, frame, state));
+        let steps = differences(&mut self.steps, frame, state.value);
+        let seconds = differences(&mut self.seconds, steps, state.step);
+        for (order, numbers) in [(2, seconds), (1, steps), (0, frame)] {
+            let plan = plan(order, numbers);
             if best.is_none_or(|best| plan.bits < best.bits) {
                 best = Some(plan);
             }
@@ -122,16 +124,15 @@ impl Planner {
         best.unwrap_or_else(|| plan(0, &[]))
     }
 
-    /// Values (order 0) of a frame, their differences, or the differences of those.
-    fn numbers<'a>(&'a mut self, order: u8, frame: &'a [i64], state: State) -> &'a [i64] {
-        if order == 0 {
-            return frame;
-        }
-        let steps = differences(&mut self.steps, frame, state.value);
-        if order == 1 {
-            return steps;
-        }
-        differences(&mut self.seconds, steps, state.step)
+    /// Values (order 0) of the frame that was planned last, their differences, or the differences
+    /// of those.
+    fn numbers<'a>(&'a self, order: u8, frame: &'a [i64]) -> &'a [i64] {
+        let made = match order {
+            0 => return frame,
+            1 => &self.steps,
+            _ => &self.seconds,
+        };
+        made.get(..frame.len()).unwrap_or_default()
     }
 }
 
@@ -163,10 +164,11 @@ fn unfolded(number: u64) -> i64 {
 
 /// The cheapest way to write these numbers as they are.
 fn plan(order: u8, numbers: &[i64]) -> Plan {
-    let first = numbers.first().copied().unwrap_or(0);
-    let ends = |(least, most): (i64, i64), number: &i64| (least.min(*number), most.max(*number));
-    let (least, most) = numbers.iter().fold((first, first), ends);
-    let spread = width_of(most.wrapping_sub(least) as u64);
+    let least = least(numbers);
+    let mut room = [0u64; FRAME];
+    // All bits together are as wide as the widest.
+    let (made, all) = unsigned(&mut room, numbers, |n| n.wrapping_sub(least) as u64);
+    let spread = width_of(all);
     let base_bits = 8 * (width_of(folded(least)).max(1).div_ceil(7));
     let based = Plan {
         order,
@@ -179,10 +181,9 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
     if spread == 0 {
         return based;
     }
-    let mut room = [0u64; FRAME];
-    let made = unsigned(&mut room, numbers, |n| n.wrapping_sub(least) as u64);
     let based = based.with_exceptions(made);
-    let widest = width_of(folded(least).max(folded(most)));
+    let (made, all) = unsigned(&mut room, numbers, folded);
+    let widest = width_of(all);
     let folded_plan = Plan {
         folded: true,
         base: 0,
@@ -191,7 +192,7 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
         exceptions: false,
         ..based
     };
-    let folded_plan = folded_plan.with_exceptions(unsigned(&mut room, numbers, folded));
+    let folded_plan = folded_plan.with_exceptions(made);
     if folded_plan.bits < based.bits {
         folded_plan
     } else {
@@ -199,27 +200,61 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
     }
 }
 
+/// 0 of none.
+fn least(numbers: &[i64]) -> i64 {
+    let first = numbers.first().copied().unwrap_or(0);
+    // Side by side: one comparison need not wait for the one before.
+    let mut lanes = [first; 4];
+    let fours = numbers.chunks_exact(lanes.len());
+    let rest = fours.remainder().iter().copied();
+    for four in fours {
+        for (lane, number) in lanes.iter_mut().zip(four) {
+            *lane = (*lane).min(*number);
+        }
+    }
+    lanes.into_iter().chain(rest).min().unwrap_or(0)
+}
+
+/// The numbers made so, and the bits of all of them together.
 fn unsigned<'a>(
     room: &'a mut [u64; FRAME],
     numbers: &[i64],
     as_unsigned: impl Fn(i64) -> u64,
-) -> &'a [u64] {
+) -> (&'a [u64], u64) {
     let (made, _) = room.split_at_mut(numbers.len().min(FRAME));
+    let mut all = 0;
     for (place, number) in made.iter_mut().zip(numbers) {
         *place = as_unsigned(*number);
+        all |= *place;
     }
-    made
+    (made, all)
 }
 
 impl Plan {
     /// A smaller width, when that pays.
     fn with_exceptions(self, numbers: &[u64]) -> Plan {
         let count = numbers.len() as u32;
+        if self.width > u32::BITS {
+            let wider = |width| numbers.iter().map(|n| u32::from(n >> width != 0)).sum();
+            return self.narrower(count, wider);
+        }
+        // Twice as many fit into a register.
+        let mut room = [0u32; FRAME];
+        let (small, _) = room.split_at_mut(numbers.len().min(FRAME));
+        for (place, number) in small.iter_mut().zip(numbers) {
+            *place = *number as u32;
+        }
+        let wider = |width| small.iter().map(|n| u32::from(n >> width != 0)).sum();
+        self.narrower(count, wider)
+    }
+
+    /// The same of `count` numbers, given how many are wider than a width.
+    fn narrower(self, count: u32, wider: impl Fn(u32) -> u32) -> Plan {
         let (mut best, base_bits) = (self, self.bits - self.width * count);
         // Bits above `width` of all that are wider.
         let mut above = 0u32;
         for width in (0..self.width).rev() {
-            let wider: u32 = numbers.iter().map(|n| u32::from(n >> width != 0)).sum();
+            let wider = wider(width);
             above += wider;
             // A place, and varints with an eighth and a half byte of loss.
             let exceptions = 8 + wider * 12 + above + above / 7;
@@ -258,7 +293,7 @@ impl Plan {
 
     fn put_numbers(&self, out: &mut Vec<u8>, numbers: &[i64]) {
         let mut room = [0u64; FRAME];
-        let unsigned = match self.folded {
+        let (unsigned, _) = match self.folded {
             true => unsigned(&mut room, numbers, folded),
             false => unsigned(&mut room, numbers, |n| n.wrapping_sub(self.base) as u64),
         };

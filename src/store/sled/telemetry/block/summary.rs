@@ -24,6 +24,16 @@ impl Summary {
             summary.values = summary.longs;
             return summary;
         }
+        if tags.iter().all(|tag| *tag == DOUBLE) {
+            // Turned so that they sort as the numbers do.
+            let all = bits.iter().map(|bits| turned(*bits));
+            let ends = all.clone().min().zip(all.max());
+            let number = |bits| f64::from_bits(turned(bits) as u64);
+            summary.double_extremes = ends.map(|(least, most)| (number(least), number(most)));
+            summary.doubles = bits.len() as u64;
+            summary.values = summary.doubles;
+            return summary;
+        }
         let values = tags.iter().zip(bits);
         values.for_each(|(tag, bits)| summary.add(*tag, *bits as u64));
         summary
@@ -92,6 +102,11 @@ impl Summary {
         }
         Some(self)
     }
+}
+
+/// Bits of a double as an integer that sorts as `total_cmp` does, and back.
+fn turned(bits: i64) -> i64 {
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
 /// The sum is written in two parts: the lower one of 63 bits.
