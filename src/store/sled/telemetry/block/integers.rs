@@ -97,12 +97,25 @@ impl State {
 struct Planner {
     steps: [i64; FRAME],
     seconds: [i64; FRAME],
+    rooms: Rooms,
+}
+
+/// Where numbers are tried.
+struct Rooms {
+    wide: [u64; FRAME],
+    narrow: [u32; FRAME],
 }
 
 impl Default for Planner {
     fn default() -> Self {
         let (steps, seconds) = ([0; FRAME], [0; FRAME]);
-        Self { steps, seconds }
+        let (wide, narrow) = ([0; FRAME], [0; FRAME]);
+        let rooms = Rooms { wide, narrow };
+        Self {
+            steps,
+            seconds,
+            rooms,
+        }
     }
 }
 
@@ -112,7 +125,7 @@ impl Planner {
         let steps = differences(&mut self.steps, frame, state.value);
         let seconds = differences(&mut self.seconds, steps, state.step);
         for (order, numbers) in [(2, seconds), (1, steps), (0, frame)] {
-            let plan = plan(order, numbers);
+            let plan = plan(&mut self.rooms, order, numbers);
             if best.is_none_or(|best| plan.bits < best.bits) {
                 best = Some(plan);
             }
@@ -121,7 +134,7 @@ impl Planner {
                 break;
             }
         }
-        best.unwrap_or_else(|| plan(0, &[]))
+        best.unwrap_or_else(|| plan(&mut self.rooms, 0, &[]))
     }
 
     /// Values (order 0) of the frame that was planned last, their differences, or the differences
@@ -163,11 +176,11 @@ fn unfolded(number: u64) -> i64 {
 }
 
 /// The cheapest way to write these numbers as they are.
-fn plan(order: u8, numbers: &[i64]) -> Plan {
+fn plan(rooms: &mut Rooms, order: u8, numbers: &[i64]) -> Plan {
     let least = least(numbers);
-    let mut room = [0u64; FRAME];
+    let Rooms { wide, narrow } = rooms;
     // All bits together are as wide as the widest.
-    let (made, all) = unsigned(&mut room, numbers, |n| n.wrapping_sub(least) as u64);
+    let (made, all) = unsigned(wide, numbers, |n| n.wrapping_sub(least) as u64);
     let spread = width_of(all);
     let base_bits = 8 * (width_of(folded(least)).max(1).div_ceil(7));
     let based = Plan {
@@ -181,8 +194,8 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
     if spread == 0 {
         return based;
     }
-    let based = based.with_exceptions(made);
-    let (made, all) = unsigned(&mut room, numbers, folded);
+    let based = based.with_exceptions(made, narrow);
+    let (made, all) = unsigned(wide, numbers, folded);
     let widest = width_of(all);
     let folded_plan = Plan {
         folded: true,
@@ -192,7 +205,7 @@ fn plan(order: u8, numbers: &[i64]) -> Plan {
         exceptions: false,
         ..based
     };
-    let folded_plan = folded_plan.with_exceptions(made);
+    let folded_plan = folded_plan.with_exceptions(made, narrow);
     if folded_plan.bits < based.bits {
         folded_plan
     } else {
@@ -232,14 +245,13 @@ fn unsigned<'a>(
 
 impl Plan {
     /// A smaller width, when that pays.
-    fn with_exceptions(self, numbers: &[u64]) -> Plan {
+    fn with_exceptions(self, numbers: &[u64], room: &mut [u32; FRAME]) -> Plan {
         let count = numbers.len() as u32;
         if self.width > u32::BITS {
             let wider = |width| numbers.iter().map(|n| u32::from(n >> width != 0)).sum();
             return self.narrower(count, wider);
         }
         // Twice as many fit into a register.
-        let mut room = [0u32; FRAME];
         let (small, _) = room.split_at_mut(numbers.len().min(FRAME));
         for (place, number) in small.iter_mut().zip(numbers) {
             *place = *number as u32;

@@ -17,17 +17,15 @@ impl Summary {
     pub fn of(tags: &[u8], bits: &[i64]) -> Self {
         let mut summary = Self::default();
         if tags.iter().all(|tag| *tag == LONG) {
-            let ends = bits.iter().copied().min().zip(bits.iter().copied().max());
-            summary.long_extremes = ends;
-            summary.long_sum = bits.iter().map(|number| i128::from(*number)).sum();
+            summary.long_extremes = ends(bits.iter().copied());
+            summary.long_sum = sum(bits, summary.long_extremes);
             summary.longs = bits.len() as u64;
             summary.values = summary.longs;
             return summary;
         }
         if tags.iter().all(|tag| *tag == DOUBLE) {
             // Turned so that they sort as the numbers do.
-            let all = bits.iter().map(|bits| turned(*bits));
-            let ends = all.clone().min().zip(all.max());
+            let ends = ends(bits.iter().map(|bits| turned(*bits)));
             let number = |bits| f64::from_bits(turned(bits) as u64);
             summary.double_extremes = ends.map(|(least, most)| (number(least), number(most)));
             summary.doubles = bits.len() as u64;
@@ -101,6 +99,25 @@ impl Summary {
             self.double_extremes = Some((double()?, double()?));
         }
         Some(self)
+    }
+}
+
+/// Least and most.
+fn ends(mut numbers: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
+    let first = numbers.next()?;
+    let wider = |(least, most): (i64, i64), number: i64| (least.min(number), most.max(number));
+    Some(numbers.fold((first, first), wider))
+}
+
+/// In 64 bits, which is much faster, if it fits into them.
+fn sum(numbers: &[i64], ends: Option<(i64, i64)>) -> i128 {
+    let largest = ends.map_or(0, |(least, most)| {
+        least.unsigned_abs().max(most.unsigned_abs())
+    });
+    let fits = largest.checked_mul(numbers.len() as u64);
+    match fits.is_some_and(|most| most <= i64::MAX as u64) {
+        true => i128::from(numbers.iter().sum::<i64>()),
+        false => numbers.iter().map(|number| i128::from(*number)).sum(),
     }
 }
 
