@@ -2,7 +2,7 @@
 //!
 //! The answer brings them home: what one thread allocated is freed there, and not on the writer's.
 
-use super::frame;
+use super::{encode, frame};
 use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 
@@ -21,6 +21,14 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// Makes room for these, or for as many as it takes before it is closed.
+    pub fn expect(&mut self, batches: &[Batch]) {
+        self.batches.reserve_exact(batches.len());
+        self.ends.reserve_exact(batches.len());
+        let bytes: usize = batches.iter().map(encode::expected).sum();
+        self.encoded.reserve_exact(bytes.min(FULL));
+    }
+
     /// Encodes and adds. Errors: `BatchTooLarge`; nothing of the batch is in the bundle then.
     pub fn push(&mut self, batch: Batch) -> Result<(), StoreError> {
         let before = self.encoded.len();

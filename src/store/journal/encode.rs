@@ -60,7 +60,7 @@ impl postcard::ser_flavors::Flavor for Appended<'_> {
 
 /// About how many bytes a batch takes: enough for short keys and numbers, so that its payload seldom
 /// grows, and little more.
-fn expected(batch: &Batch) -> usize {
+pub(super) fn expected(batch: &Batch) -> usize {
     let change = |change: &Change| match change {
         Change::Telemetry { rows, .. } => 40 + rows.bytes().len(),
         Change::AttributesPut { entries, .. } => 40 + 20 * entries.len(),

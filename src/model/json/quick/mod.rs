@@ -108,10 +108,10 @@ impl<'t, 'r> Plain<'t, 'r> {
         }
         let how = self.how;
         let first = self.name()?;
-        if first == "ts" {
+        if first.0 == "ts" {
             packer.begin(self.timestamp()?);
             self.at.take(b',')?;
-            if self.name()? != "values" {
+            if self.name()?.0 != "values" {
                 return None;
             }
             self.values(depth + 1, |name, raw| pack(packer, name, raw, how))?;
@@ -153,10 +153,11 @@ impl<'t, 'r> Plain<'t, 'r> {
         (depth <= self.how.rules.max_depth).then_some(())
     }
 
-    /// A member's name and the colon behind it.
-    fn name(&mut self) -> Option<&'t str> {
+    /// A member's name, whether it is seen to be a good one, and the colon behind it.
+    #[inline(always)]
+    fn name(&mut self) -> Option<(&'t str, bool)> {
         self.at.token()?;
-        let name = self.at.string()?;
+        let name = self.at.name()?;
         self.at.take(b':')?;
         Some(name)
     }
@@ -165,7 +166,7 @@ impl<'t, 'r> Plain<'t, 'r> {
     /// that are not just values.
     fn members(
         &mut self,
-        first: &'t str,
+        first: (&'t str, bool),
         depth: usize,
         special: impl Fn(&str) -> bool,
         mut take: impl FnMut(&'t str, Raw<'t>),
@@ -173,12 +174,12 @@ impl<'t, 'r> Plain<'t, 'r> {
         self.seen = 0;
         self.names.clear();
         let room = self.how.rules.max_depth.checked_sub(depth)?;
-        let mut name = first;
+        let (mut name, mut good) = first;
         loop {
             if special(name) {
                 return None;
             }
-            self.note(name)?;
+            self.note(name, good)?;
             match self.at.value(room)? {
                 Raw::Null => self.nulls = self.nulls.saturating_add(1),
                 raw => take(name, raw),
@@ -187,17 +188,18 @@ impl<'t, 'r> Plain<'t, 'r> {
                 self.at.take(b'}')?;
                 return self.are_different();
             }
-            name = self.name()?;
+            (name, good) = self.name()?;
         }
     }
 
-    /// Another member of this name: a good one, and, as far as it is looked at now, a new one.
-    fn note(&mut self, name: &'t str) -> Option<()> {
+    /// Another member of this name, which is a good one, and, as far as it is looked at now, a new one.
+    #[inline(always)]
+    fn note(&mut self, name: &'t str, good: bool) -> Option<()> {
         self.points += 1;
         if self.points > self.how.rules.max_points {
             return None;
         }
-        if !is_plain(name, self.how.rules.max_key) {
+        if !good || name.is_empty() || name.len() > self.how.rules.max_key {
             self.how.rules.check_key(name).ok()?;
         }
         let bit = rough(name);
@@ -253,22 +255,6 @@ fn settled(members: &[(&str, Raw<'_>)], how: Conversion<'_>) -> Vec<(Key, Value)
         values.push((Key::new(name), value));
     }
     values
-}
-
-/// A key that needs no closer look: ASCII, not blank, short, and nothing that opens markup. (Control
-/// characters do not get this far.)
-fn is_plain(key: &str, longest: usize) -> bool {
-    let bytes = key.as_bytes();
-    if bytes.is_empty() || bytes.len() > longest {
-        return false;
-    }
-    // Eight at a time; the last eight may overlap those before them.
-    let Some(last) = bytes.last_chunk::<8>() else {
-        return bytes.iter().all(|byte| scan::is_visible(*byte));
-    };
-    let whole = bytes.chunks_exact(8);
-    let words = whole.filter_map(|chunk| chunk.first_chunk::<8>());
-    words.chain([last]).all(|word| scan::are_visible(*word))
 }
 
 /// One of 64 bits.

@@ -113,6 +113,40 @@ impl<'t> Cursor<'t> {
         self.text.get(from..end)
     }
 
+    /// The characters of the string that begins here, and whether they are visible ASCII that
+    /// opens no markup: a name that needs no closer look.
+    #[inline(always)]
+    pub fn name(&mut self) -> Option<(&'t str, bool)> {
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        let from = self.at + 1;
+        let (mut end, mut odd) = (from, 0);
+        // Eight at a time.
+        while let Some(word) = bytes.get(end..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*word);
+            let found = ends(word);
+            if found == 0 {
+                odd |= unusual(word);
+                end += 8;
+                continue;
+            }
+            let place = found.trailing_zeros() / 8;
+            // What stands before it.
+            odd |= unusual(word) & ((1 << (8 * place)) - 1);
+            end += place as usize;
+            if bytes.get(end) != Some(&b'"') {
+                return None;
+            }
+            self.at = end + 1;
+            return Some((self.text.get(from..end)?, odd == 0));
+        }
+        // Near the end of the text.
+        let name = self.string()?;
+        Some((name, name.bytes().all(is_visible)))
+    }
+
     /// The number that begins here.
     #[inline(always)]
     pub fn number(&mut self) -> Option<Raw<'t>> {
@@ -253,18 +287,24 @@ fn is(word: u64, byte: u8) -> u64 {
     below(word ^ (ONES * u64::from(byte)), 1)
 }
 
-/// Every byte is ASCII, neither blank nor control, and opens no markup.
+/// Bytes that are not ASCII, or blank, or control, or open markup: the lowest bit that is set belongs to
+/// the first of them.
 #[inline(always)]
-pub(super) fn are_visible(bytes: [u8; 8]) -> bool {
-    let word = u64::from_le_bytes(bytes);
+fn unusual(word: u64) -> u64 {
     let others = is(word, b'<') | is(word, b'{') | is(word, 0x7f);
-    (below(word, b'!') | others | (word & HIGH)) == 0
+    below(word, b'!') | others | (word & HIGH)
 }
 
-/// The same of one byte.
+/// The opposite, of one byte.
 #[inline(always)]
-pub(super) fn is_visible(byte: u8) -> bool {
+fn is_visible(byte: u8) -> bool {
     (b'!'..0x7f).contains(&byte) && byte != b'<' && byte != b'{'
+}
+
+/// Bytes at which a string ends, or stops being plain; the lowest as above.
+#[inline(always)]
+fn ends(word: u64) -> u64 {
+    is(word, b'"') | is(word, b'\\') | below(word, b' ')
 }
 
 /// Index of the quote that ends a string whose characters begin at `at`; `None` if there is an
@@ -273,7 +313,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     // Eight at a time.
     while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*word);
-        let found = is(word, b'"') | is(word, b'\\') | below(word, b' ');
+        let found = ends(word);
         if found != 0 {
             at += found.trailing_zeros() as usize / 8;
             return (bytes.get(at) == Some(&b'"')).then_some(at);
@@ -294,13 +334,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eight_bytes_are_visible_where_each_of_them_is() {
+    fn the_first_of_eight_bytes_that_is_unusual_is_found() {
         for byte in 0..=u8::MAX {
             for at in 0..8 {
                 let mut bytes = *b"a~!z|}=A";
                 bytes[at] = byte;
-                assert_eq!(are_visible(bytes), is_visible(byte), "{byte} at {at}");
+                let found = unusual(u64::from_le_bytes(bytes)).trailing_zeros() as usize / 8;
+                assert_eq!(found == at, !is_visible(byte), "{byte} at {at}");
             }
         }
+    }
+
+    #[test]
+    fn a_name_is_taken_for_visible_only_if_each_of_its_characters_is() {
+        for byte in 0..0x80 {
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut name = vec![b'n'; length];
+                    name[at] = byte;
+                    let name = String::from_utf8(name).unwrap();
+                    let text = format!("\"{name}\":1234567890");
+                    let found = Cursor::new(&text).name();
+                    let plain = !matches!(byte, b'"' | b'\\' | 0..=0x1f);
+                    let expected = plain.then_some((name.as_str(), is_visible(byte)));
+                    // A quote only ends it earlier.
+                    if byte != b'"' {
+                        assert_eq!(found, expected, "{text}");
+                        assert_eq!(Cursor::new(&format!("\"{name}")).name(), None);
+                    }
+                }
+            }
+        }
+        assert_eq!(Cursor::new("\"short\"").name(), Some(("short", true)));
     }
 }

@@ -29,6 +29,7 @@ fn put_long_varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Small magnitudes of either sign become small varints.
+#[inline(always)]
 pub fn put_signed(out: &mut Vec<u8>, number: i64) {
     put_varint(out, ((number << 1) ^ (number >> 63)) as u64);
 }

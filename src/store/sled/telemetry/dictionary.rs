@@ -1,5 +1,6 @@
 //! The keys of some rows, each with its number.
 
+use crate::model::packed::same;
 use crate::model::value::Key;
 use ahash::AHashMap;
 use std::hash::{Hash, Hasher};
@@ -37,7 +38,7 @@ impl Dictionary {
     #[inline(always)]
     pub fn is_at(&self, guess: u32, key: &[u8]) -> bool {
         let held = self.keys.get(guess as usize);
-        held.is_some_and(|held| held.as_bytes() == key)
+        held.is_some_and(|held| same(held.as_bytes(), key))
     }
 
     pub fn find_at(&self, guess: u32, key: &Key) -> Option<u32> {

@@ -134,7 +134,24 @@ impl Header {
     }
 
     /// `None` while Remaining Length is incomplete.
+    #[inline(always)]
     pub fn read(bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
+        match *bytes {
+            [_, low @ 0..=0x7f, ..] => Ok(Some(Self {
+                length: 2,
+                remaining: usize::from(low),
+                shortest: true,
+            })),
+            [_, low, high @ 0..=0x7f, ..] => Ok(Some(Self {
+                length: 3,
+                remaining: usize::from(low & 0x7f) | usize::from(high) << 7,
+                shortest: high != 0,
+            })),
+            _ => Self::read_long(bytes),
+        }
+    }
+
+    fn read_long(bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
         let mut remaining = 0usize;
         for (index, &byte) in bytes.iter().skip(1).take(4).enumerate() {
             remaining |= usize::from(byte & 0x7f) << (7 * index);

@@ -130,6 +130,7 @@ impl Codec {
         (first >> 4 == kind::PUBLISH).then(decode)
     }
 
+    #[inline(always)]
     fn header(&self, first: u8, frame: &[u8]) -> Result<Header, DecodeError> {
         check_first_byte(first, self.level)?;
         let header = exact_header(frame)?;
