@@ -232,7 +232,10 @@ impl From<Piece<'_>> for Value {
 /// Packs rows, value by value: `begin`, `put` ..., `end`.
 #[derive(Default)]
 pub struct Packer {
+    /// What is packed, and behind it room for more: a write is a look at the room and a store.
     bytes: Vec<u8>,
+    /// Where the room begins.
+    at: usize,
     rows: u32,
     points: u32,
     /// Where the open row begins, and where its number of values stands.
@@ -242,9 +245,8 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// Packs into this memory, which `finish` and `dissolve` leave to the next.
-    pub fn within(mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
+    /// Packs into this memory, which `dissolve` gives back.
+    pub fn within(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
             ..Self::default()
@@ -253,39 +255,42 @@ impl Packer {
 
     /// Opens a row.
     pub fn begin(&mut self, ts: Millis) {
-        let at = self.bytes.len();
-        put_signed(&mut self.bytes, ts);
-        self.open = (at, self.bytes.len());
+        self.room(VARINT + 1);
+        let from = self.at;
+        self.signed(ts);
+        self.open = (from, self.at);
         self.values = 0;
         // Nearly always the number of values is of one byte; `end` makes room for a longer one.
-        self.bytes.push(0);
+        self.array([0]);
     }
 
     /// Adds a value to the open row.
     #[inline(always)]
     pub fn put(&mut self, key: &str, value: ValueRef<'_>) {
-        let out = &mut self.bytes;
-        put_bytes(out, key.as_bytes());
+        // Of the key's length, the variant, and a number or a text's length.
+        self.room(key.len() + 2 * VARINT + 1);
+        self.bytes(key.as_bytes());
         match value {
-            ValueRef::Bool(value) => out.extend_from_slice(&[BOOL, u8::from(value)]),
+            ValueRef::Bool(value) => self.array([BOOL, u8::from(value)]),
             ValueRef::Long(number) => {
-                out.push(LONG);
-                put_signed(out, number);
+                self.array([LONG]);
+                self.signed(number);
             }
             ValueRef::Double(number) => {
-                let [a, b, c, d, e, f, g, h] = number.to_bits().to_le_bytes();
-                out.extend_from_slice(&[DOUBLE, a, b, c, d, e, f, g, h]);
+                self.array([DOUBLE]);
+                self.array(number.to_bits().to_le_bytes());
             }
-            ValueRef::Text(text) => {
-                out.push(TEXT);
-                put_bytes(out, text.as_bytes());
-            }
-            ValueRef::Json(text) => {
-                out.push(JSON);
-                put_bytes(out, text.as_bytes());
-            }
+            ValueRef::Text(text) => self.text(TEXT, text),
+            ValueRef::Json(text) => self.text(JSON, text),
         }
         self.values += 1;
+    }
+
+    #[inline(always)]
+    fn text(&mut self, variant: u8, text: &str) {
+        self.array([variant]);
+        self.room(text.len() + VARINT);
+        self.bytes(text.as_bytes());
     }
 
     /// Number of values in the open row.
@@ -303,6 +308,7 @@ impl Packer {
         } else {
             let mut count = Vec::with_capacity(VARINT);
             put_number(&mut count, u64::from(self.values));
+            self.at += count.len() - 1;
             self.bytes.splice(at..=at, count);
         }
         self.rows += 1;
@@ -311,7 +317,7 @@ impl Packer {
 
     /// Takes the open row back.
     pub fn forget(&mut self) {
-        self.bytes.truncate(self.open.0);
+        self.at = self.open.0;
     }
 
     pub fn put_row(&mut self, row: &Row) {
@@ -324,18 +330,82 @@ impl Packer {
 
     /// The rows that were closed, in no more memory than they need.
     pub fn finish(&mut self) -> PackedRows {
+        let bytes = self.bytes.get(..self.at).unwrap_or_default();
         let packed = PackedRows {
-            bytes: Box::from(self.bytes.as_slice()),
+            bytes: Box::from(bytes),
             rows: std::mem::take(&mut self.rows),
             points: std::mem::take(&mut self.points),
         };
-        self.bytes.clear();
+        self.at = 0;
         packed
     }
 
     /// Its memory.
     pub fn dissolve(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// Room for so many bytes.
+    #[inline(always)]
+    fn room(&mut self, more: usize) {
+        if self.bytes.len() - self.at < more {
+            self.grow(more);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let length = (self.at + more).max(2 * self.bytes.len());
+        self.bytes.resize(length, 0);
+    }
+
+    /// Writes into the room; there must be enough.
+    #[inline(always)]
+    fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        let room = self.bytes.get_mut(self.at..);
+        if let Some(place) = room.and_then(<[u8]>::first_chunk_mut::<N>) {
+            *place = bytes;
+            self.at += N;
+        }
+    }
+
+    /// The same, with their number in front. Short ones, as keys are, go in two overlapping pieces of a
+    /// fixed size, which takes a third of what a call to copy any number does.
+    #[inline(always)]
+    fn bytes(&mut self, bytes: &[u8]) {
+        let length = bytes.len();
+        self.number(length as u64);
+        let end = self.at + length;
+        if length > 16 {
+            if let Some(place) = self.bytes.get_mut(self.at..end) {
+                place.copy_from_slice(bytes);
+            }
+        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<8>()) {
+            self.array::<8>(*first);
+            self.at = end - 8;
+            self.array(*last);
+        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<4>()) {
+            self.array::<4>(*first);
+            self.at = end - 4;
+            self.array(*last);
+        } else {
+            bytes.iter().for_each(|byte| self.array([*byte]));
+        }
+        self.at = end;
+    }
+
+    #[inline(always)]
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.array([number as u8 | 0x80]);
+            number >>= 7;
+        }
+        self.array([number as u8]);
+    }
+
+    #[inline(always)]
+    fn signed(&mut self, number: i64) {
+        self.number(((number << 1) ^ (number >> 63)) as u64);
     }
 }
 
@@ -363,40 +433,12 @@ fn put_long_number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(bytes.get(..length).unwrap_or_default());
 }
 
-#[inline(always)]
-fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put_number(out, ((number << 1) ^ (number >> 63)) as u64);
-}
-
-#[inline(always)]
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_number(out, bytes.len() as u64);
-    extend(out, bytes);
+    out.extend_from_slice(bytes);
 }
 
-/// Appends the bytes; short ones, as keys are, in two overlapping pieces of a fixed size, which takes a
-/// third of what a call to copy any number does.
-#[inline(always)]
-fn extend(out: &mut Vec<u8>, bytes: &[u8]) {
-    let length = bytes.len();
-    if length > 16 {
-        return out.extend_from_slice(bytes);
-    }
-    let end = out.len() + length;
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        out.extend_from_slice(first);
-        out.truncate(end - 8);
-        out.extend_from_slice(last);
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        out.extend_from_slice(first);
-        out.truncate(end - 4);
-        out.extend_from_slice(last);
-    } else {
-        bytes.iter().for_each(|byte| out.push(*byte));
-    }
-}
-
-/// Whether two keys are one; short ones are compared in pieces as `extend` copies them.
+/// Whether two keys are one; short ones are compared in two overlapping pieces.
 #[inline(always)]
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
@@ -466,10 +508,11 @@ mod tests {
     fn short_bytes_are_copied_and_compared_like_any() {
         let bytes: Vec<u8> = (0..40).collect();
         for length in 0..40 {
-            let mut out = b"before".to_vec();
-            extend(&mut out, &bytes[..length]);
-            assert_eq!(out, [b"before", &bytes[..length]].concat());
-            assert!(same(&bytes[..length], &out[6..]));
+            let mut packer = Packer::within(vec![0xff; 50]);
+            packer.bytes(&bytes[..length]);
+            let out = &packer.bytes[..packer.at];
+            assert_eq!(out, [&[length as u8], &bytes[..length]].concat());
+            assert!(same(&bytes[..length], &out[1..]));
             assert!(!same(&bytes[..length], &bytes[..length + 1]));
             for at in 0..length {
                 let mut other = bytes[..length].to_vec();
