@@ -22,7 +22,7 @@ pub struct Bundle {
 
 impl Bundle {
     /// Makes room for these, or for as many as it takes before it is closed.
-    pub fn expect(&mut self, batches: &[Batch]) {
+    pub fn make_room(&mut self, batches: &[Batch]) {
         self.batches.reserve_exact(batches.len());
         self.ends.reserve_exact(batches.len());
         let bytes: usize = batches.iter().map(encode::expected).sum();

@@ -111,7 +111,7 @@ impl Journal {
         let count = batches.len();
         let mut parts = Vec::new();
         let mut bundle = Bundle::default();
-        bundle.expect(&batches);
+        bundle.make_room(&batches);
         for batch in batches {
             let pushed = bundle.push(batch);
             if bundle.is_full() || pushed.is_err() {
