@@ -193,22 +193,30 @@ impl Columns {
             stamps,
             ..Columns::default()
         };
-        let (mut keys, mut rest) = (Dictionary::default(), &places[..]);
+        let mut keys = Dictionary::default();
+        let mut counts = Vec::new();
+        for column in parts.iter().flat_map(|part| &part.columns) {
+            let number = keys.number(&column.key) as usize;
+            counts.resize(keys.len(), 0usize);
+            counts[number] += column.rows.len();
+        }
+        let most = made.stamps.len();
+        let columns = keys.keys().iter().zip(counts);
+        let columns = columns.map(|(key, count)| Column::of_key(key, count.min(most)));
+        made.columns = columns.collect();
+        let mut rest = &places[..];
         for part in parts {
             let (places, others) = rest.split_at(part.len());
             rest = others;
             let fit = Fit::of(places);
-            let texts = match fit {
-                Fit::None => 0,
-                _ => made.texts.append(&part.texts) as i64,
-            };
-            for column in &part.columns {
-                let number = keys.number(&column.key) as usize;
-                if number == made.columns.len() {
-                    made.columns
-                        .push(Column::of_key(&column.key, column.rows.len()));
+            if matches!(fit, Fit::None) {
+                continue;
+            }
+            let texts = made.texts.append(&part.texts) as i64;
+            for (at, column) in (0..).zip(&part.columns) {
+                if let Some(number) = keys.find_at(at, &column.key) {
+                    made.columns[number as usize].take(column, (places, fit), texts);
                 }
-                made.columns[number].take(column, (places, fit), texts);
             }
         }
         let twice = made.stamps.windows(2).any(|two| two[0].0 == two[1].0);
