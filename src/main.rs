@@ -157,6 +157,8 @@ fn serve(mut config: Config) -> Result<(), String> {
     if let Some(line) = config::fit_descriptors(&mut config) {
         tracing::warn!("{line}");
     }
+    // Before any thread is started: they inherit it.
+    config.registry.scheduling.take();
     actix::System::new().block_on(run(config))
 }
 

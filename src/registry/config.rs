@@ -1,5 +1,6 @@
 //! `[registry]`: where actors live, and how long a call may take.
 
+use super::scheduling::Scheduling;
 use crate::model::rates::Rates;
 use crate::model::units::{ByteSize, Period};
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 pub struct Config {
     /// 0 = one a core.
     pub arbiters: usize,
+    pub scheduling: Scheduling,
     pub call_timeout: Period,
     pub takeover_timeout: Period,
     pub stop_timeout: Period,

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod placement;
 mod retention;
 mod rows;
+pub mod scheduling;
 mod strangers;
 pub mod supervisor;
 mod sweeper;

@@ -55,6 +55,36 @@ fn a_taken_port_stops_the_start_with_its_address() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn all_threads_are_scheduled_as_the_setting_says() {
+    // proc(5), field 41: 0 is SCHED_OTHER, 3 SCHED_BATCH. The allocator's own thread is there before
+    // anything is read.
+    let policies = |process: &str| -> Vec<String> {
+        let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        let stat = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat"));
+        // One that has ended meanwhile has none.
+        let stats = threads.filter_map(|thread| stat(thread.unwrap()).ok());
+        let stats = stats.filter(|stat| !stat.contains("jemalloc"));
+        let policy = |stat: String| {
+            stat.rsplit(')')
+                .next()?
+                .split(' ')
+                .nth(39)
+                .map(String::from)
+        };
+        let mut policies: Vec<String> = stats.filter_map(policy).collect();
+        policies.sort();
+        policies.dedup();
+        policies
+    };
+    let batch = Server::start();
+    assert_eq!(policies(&batch.pid().to_string()), ["3"]);
+    let normal = "[registry]\nscheduling = \"normal\"\n";
+    let normal = Server::start_with(normal);
+    assert_eq!(policies(&normal.pid().to_string()), policies("self"));
+}
+
+#[test]
 fn a_missing_configuration_file_stops_the_start() {
     let missing = ["--config", "/nowhere/config.toml"];
     let output = Command::new(env!("CARGO_BIN_EXE_industryos-iot"))
