@@ -34,7 +34,7 @@ pub fn new_file(records: u64, bytes: u64) -> u64 {
 }
 
 impl Rule {
-    /// Whether [`Rule::is_due`] must be asked: it takes a walk through all records.
+    /// Whether [`Rule::is_due`] must be asked: it takes a walk through all but the blocks.
     pub fn wants_to_know(&self, file: u64) -> bool {
         file > self.above || self.limit > 0 && file > self.both() / 4
     }

@@ -8,6 +8,7 @@
 
 use super::checkpoint::Parts;
 use super::compact::{new_file, Rule};
+use super::count::{count, Count};
 use super::engine::Bell;
 use super::room::Room;
 use super::table::{failed, Table};
@@ -24,8 +25,6 @@ const LATER: Duration = Duration::from_secs(60);
 const RING: u64 = if cfg!(test) { 16 << 10 } else { 2 << 20 };
 /// Bytes of the copy after which it is flushed, so that little of it is in memory.
 const FLUSH: u64 = 16 << 20;
-/// Records counted between two looks at the stop sign.
-const COUNTED: usize = 4 << 10;
 
 /// What has been written to the table. Wakes the thread.
 #[derive(Default)]
@@ -45,14 +44,8 @@ impl Written {
     }
 }
 
-/// What all records take, as they were counted last.
-#[derive(Clone, Copy)]
-struct Count {
-    bytes: u64,
-    records: u64,
-    /// [`Written::records`] then.
-    written: u64,
-}
+/// What all records take, as they were counted last, and [`Written::records`] then.
+type Counted = (Count, u64);
 
 /// The moments at which tests look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +88,10 @@ struct Work {
 impl Work {
     fn run(&self) {
         let bell = &self.table().written.bell;
-        let (mut count, mut not_before) = (None, Instant::now());
+        let (mut counted, mut not_before) = (None, Instant::now());
         while !self.is_stopped() {
             if Instant::now() >= not_before {
-                if let Err(error) = self.look(&mut count) {
+                if let Err(error) = self.look(&mut counted) {
                     tracing::error!(%error, "sled's file could not be made smaller; it stays as it is");
                     not_before = Instant::now() + LATER;
                 }
@@ -115,18 +108,19 @@ impl Work {
         &self.parts.engine.table
     }
 
-    fn look(&self, count: &mut Option<Count>) -> Result<(), StoreError> {
+    fn look(&self, counted: &mut Option<Counted>) -> Result<(), StoreError> {
         let file = self.parts.directory.sled_file()?;
         if !self.rule.wants_to_know(file) {
             return Ok(());
         }
         let written = self.table().written.records.load(Ordering::Relaxed);
-        let is_stale = |count: &Count| written - count.written > count.records / 4;
-        if count.as_ref().is_none_or(is_stale) {
-            *count = self.count(written)?;
+        let is_stale = |(count, then): &Counted| written - then > count.records / 4;
+        if counted.as_ref().is_none_or(is_stale) {
+            let count = count(self.table(), || self.is_stopped())?;
+            *counted = count.map(|count| (count, written));
         }
-        let new = match count {
-            Some(count) => new_file(count.records, count.bytes),
+        let new = match counted {
+            Some((count, _)) => new_file(count.records, count.bytes),
             None => return Ok(()),
         };
         if !self.rule.is_due(file, new) {
@@ -136,24 +130,6 @@ impl Work {
             return Err(StoreError::Full);
         }
         self.compact(file, new)
-    }
-
-    /// `None` when told to stop.
-    fn count(&self, written: u64) -> Result<Option<Count>, StoreError> {
-        let (mut bytes, mut records) = (0, 0);
-        for (number, row) in self.table().tree().iter().enumerate() {
-            if number % COUNTED == 0 && self.is_stopped() {
-                return Ok(None);
-            }
-            let (key, value) = row.map_err(failed)?;
-            bytes += (key.len() + value.len()) as u64;
-            records += 1;
-        }
-        Ok(Some(Count {
-            bytes,
-            records,
-            written,
-        }))
     }
 
     /// Makes the file anew, unless stopped.

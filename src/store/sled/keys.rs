@@ -44,13 +44,13 @@
 //!  0x81 'w'                                                   -> last applied sequence
 //!  0x81 'M'                                                   -> nothing (the tables 'M' are complete)
 //!  0x81 'P'                                                   -> nothing (small records are in leaves)
+//!  0x81 'm'                                                   -> nothing (blocks' ranges are in leaves)
 //!  0x82 key | chunk 4                                         -> part of a value too long for one record
 //!  0x83 part 4                                                -> changes on their way to leaves
 //!  0x84 key                                                   -> leaf of small records that begins there
 //! ```
-//! The tables `s y m M b` and `80 g` stand in sled as drawn. All others are small: their records
-//! stand in leaves (see `packed`), under the keys drawn here; stores of the first versions have
-//! them in sled as drawn too.
+//! The tables `s y b` and `80 g` stand in sled as drawn, the records of all others in leaves (see
+//! `packed`), under the keys drawn here; stores of the first versions have them in sled as drawn too.
 
 use crate::model::attributes::{Revision, Scope};
 use crate::model::ids::{
@@ -73,6 +73,8 @@ pub const BY_TIME: &[u8] = &[0x81, b'M'];
 
 /// There once all small records are in leaves.
 pub const IN_LEAVES: &[u8] = &[0x81, b'P'];
+/// There once the ranges of all blocks are.
+pub const RANGES_IN_LEAVES: &[u8] = &[0x81, b'm'];
 
 /// Prefix of changes on their way to leaves.
 pub const DRAIN: u8 = 0x83;
@@ -84,7 +86,20 @@ const SMALL: &[u8] = b"dcvaturqielFOSRKA";
 /// Indexes whose records are small.
 const SMALL_INDEXES: &[u8] = b"noplckirx";
 
-/// Whether a key, or the prefix of some, belongs to a table of small records.
+/// Ranges of blocks. They stand in leaves too, and reach sled in the batch of their blocks.
+const RANGES: &[u8] = b"mM";
+
+/// Whether a key, or the prefix of some, belongs to a table whose records stand in leaves.
+pub fn is_in_leaves(key: &[u8]) -> bool {
+    let is_range = |key: &[u8]| match key {
+        [partition, table, ..] => *partition < PARTITIONS && RANGES.contains(table),
+        _ => false,
+    };
+    is_small(key) || is_range(key)
+}
+
+/// Whether a key, or the prefix of some, belongs to a table of small records: those whose changes
+/// are gathered.
 pub fn is_small(key: &[u8]) -> bool {
     let [first, table, ..] = key else {
         return false;
@@ -100,6 +115,18 @@ pub fn small_tables() -> impl Iterator<Item = [u8; 2]> {
     let of_devices =
         (0..PARTITIONS).flat_map(|first| SMALL.iter().map(move |table| [first, *table]));
     of_devices.chain(SMALL_INDEXES.iter().map(|table| [INDEX, *table]))
+}
+
+/// Prefixes of all tables of blocks' ranges.
+pub fn range_tables() -> impl Iterator<Item = [u8; 2]> {
+    (0..PARTITIONS).flat_map(|first| RANGES.iter().map(move |table| [first, *table]))
+}
+
+/// Where all keys stand that are not of blocks: first key, and the first behind, if there is one.
+pub fn all_but_blocks() -> impl Iterator<Item = (KeyBytes, Option<KeyBytes>)> {
+    let before = (0..PARTITIONS).map(|first| (vec![first], Some(vec![first, b'b'])));
+    let behind = (0..PARTITIONS).map(|first| (vec![first, b'b' + 1], Some(vec![first + 1])));
+    before.chain(behind).chain([(vec![PARTITIONS], None)])
 }
 
 /// A leaf by the key where it begins.
@@ -297,6 +324,9 @@ pub fn width_and_block(key: &[u8]) -> Option<(u8, u32)> {
 
 /// Where the width stands in a key by time, and the doublings in that of a page.
 const WIDTH: usize = 1 + 1 + 16;
+
+/// Length of [`block`].
+pub const BLOCK: usize = BLOCK_RANGE;
 
 pub fn block(device: DeviceId, block: u32) -> KeyBytes {
     join(&[&of_device(b'b', device), &block.to_be_bytes()])

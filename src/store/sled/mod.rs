@@ -10,6 +10,7 @@ mod apply;
 mod checkpoint;
 mod compact;
 mod compactor;
+mod count;
 mod directory;
 mod engine;
 mod heads;
@@ -83,8 +84,8 @@ impl SledStore {
         #[cfg(test)]
         moments::pass("start: sled open", || {});
         let table = Table::new(db, metrics.clone());
-        telemetry::by_time::complete(&table)?;
         packed::complete(&table)?;
+        telemetry::by_time::complete(&table)?;
         table.finish_drain()?;
         let (heads, changes) = (ByteSize(shares.heads), ByteSize(shares.changes));
         let engine = Engine::new(table, heads.bytes(), changes.bytes())?;

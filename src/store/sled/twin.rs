@@ -10,7 +10,7 @@
 
 use super::keys;
 use super::packed::write::Stored;
-use super::table::{failed, Table};
+use super::table::{failed, let_go, Table};
 use crate::store::error::StoreError;
 use parking_lot::MutexGuard;
 use std::ops::Bound;
@@ -48,6 +48,15 @@ impl Twin {
     }
 }
 
+/// Those whose blocks move with these changes.
+fn partitions_of_ranges(changes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
+    let ranges = changes.iter().filter(|(key, _)| keys::is_block_range(key));
+    let mut partitions: Vec<u8> = ranges.filter_map(|(key, _)| key.first().copied()).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    partitions
+}
+
 /// How far a copy has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Copied {
@@ -58,42 +67,37 @@ pub enum Copied {
 }
 
 impl Table {
-    /// Makes changes visible, all at once, in their order (`None` = removed). Small records reach
-    /// their leaves; their values are whole.
+    /// Makes changes visible, all at once, in their order (`None` = removed). Records that stand in
+    /// leaves reach theirs; their values are whole.
     pub fn write(&self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), StoreError> {
+        let moves = partitions_of_ranges(&changes);
         let twin = self.twin.lock();
-        let (small, mut stored): (Vec<_>, Vec<_>) = changes
+        let (in_leaves, mut stored): (Vec<_>, Vec<_>) = changes
             .into_iter()
-            .partition(|(key, _)| keys::is_small(key));
-        if !small.is_empty() {
-            let small = small.into_iter().collect();
-            stored.append(&mut self.leaves_of(&self.tree(), small)?);
+            .partition(|(key, _)| keys::is_in_leaves(key));
+        if !in_leaves.is_empty() {
+            let in_leaves = in_leaves.into_iter().collect();
+            stored.append(&mut self.leaves_of(&self.tree(), in_leaves)?);
         }
-        self.write_stored(twin, stored)
+        self.write_stored(twin, stored, moves)
     }
 
-    /// Puts whole values of small records that stand by themselves into leaves.
+    /// Puts whole values of records that stand by themselves into leaves.
     pub fn move_into_leaves(&self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), StoreError> {
         let twin = self.twin.lock();
         let gone = rows.iter().map(|(key, _)| (key.clone(), None)).collect();
         let mut stored: Stored = gone;
         let rows = rows.into_iter().map(|(key, value)| (key, Some(value)));
         stored.append(&mut self.leaves_of(&self.tree(), rows.collect())?);
-        self.write_stored(twin, stored)
+        self.write_stored(twin, stored, Vec::new())
     }
 
     fn write_stored(
         &self,
         mut twin: MutexGuard<'_, Option<Twin>>,
         changes: Stored,
+        moves: Vec<u8>,
     ) -> Result<(), StoreError> {
-        let mut moves: Vec<u8> = changes
-            .iter()
-            .filter(|(key, _)| keys::is_block_range(key))
-            .filter_map(|(key, _)| key.first().copied())
-            .collect();
-        moves.sort_unstable();
-        moves.dedup();
         let (mut here, mut beside) = (sled::Batch::default(), sled::Batch::default());
         let (records, mut bytes) = (changes.len(), 0);
         for (key, value) in changes {
@@ -159,6 +163,7 @@ impl Table {
                 twin.from = Some(key.to_vec());
                 break;
             }
+            let_go(&self.tree(), &key)?;
             bytes += key.len() + value.len();
             twin.db.insert(key, value).map_err(failed)?;
         }

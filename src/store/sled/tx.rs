@@ -70,7 +70,7 @@ impl<'a> Tx<'a> {
 
     /// Keys with this prefix as this transaction sees them, in order.
     pub fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut found: BTreeSet<Vec<u8>> = match keys::is_small(prefix) {
+        let mut found: BTreeSet<Vec<u8>> = match keys::is_in_leaves(prefix) {
             true => self
                 .table
                 .rows_with(prefix)
@@ -129,11 +129,14 @@ impl<'a> Tx<'a> {
         self.bytes = 0;
         for (key, value) in std::mem::take(&mut self.pending) {
             debug_assert!(!keys::is_small(&key), "small records are gathered");
-            let old = self.table.tree().get(&key).map_err(failed)?;
             if keys::is_block_range(&key) {
+                let old = self.table.get(&key)?;
                 let moved = by_time::follow(&key, old.as_deref(), value.as_deref());
                 changes.0.extend(moved);
+                changes.0.push((key, value));
+                continue;
             }
+            let old = self.table.tree().get(&key).map_err(failed)?;
             let cut = value.map(|value| long::cut(&key, value, &mut changes.0));
             let kept = cut.as_ref().map_or(0, |(_, chunks)| *chunks);
             long::remove_chunks(&key, old.as_deref(), kept, &mut changes.0);
@@ -143,7 +146,7 @@ impl<'a> Tx<'a> {
     }
 }
 
-/// Records to write (`None` = to remove), as they will stand in the tree.
+/// Records to write (`None` = to remove), as they will stand in the tree or in its leaves.
 #[derive(Default)]
 pub struct Changes(Vec<(Vec<u8>, Option<Vec<u8>>)>);
 

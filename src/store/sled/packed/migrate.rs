@@ -1,4 +1,4 @@
-//! Bringing the small tables of an older store into leaves, once, at its first start.
+//! Bringing tables of an older store into leaves, once, at its first start.
 
 use super::super::keys;
 use super::super::record;
@@ -15,11 +15,21 @@ const MOVED: usize = 512;
 /// A kill in the midst leaves each record in one place or the other; nobody reads before all are
 /// where they belong.
 pub fn complete(table: &Table) -> Result<(), StoreError> {
-    if table.get(keys::IN_LEAVES)?.is_some() {
+    move_once(table, keys::IN_LEAVES, keys::small_tables())?;
+    move_once(table, keys::RANGES_IN_LEAVES, keys::range_tables())
+}
+
+/// `marker`: the record that says that it is done.
+fn move_once(
+    table: &Table,
+    marker: &[u8],
+    prefixes: impl Iterator<Item = [u8; 2]>,
+) -> Result<(), StoreError> {
+    if table.get(marker)?.is_some() {
         return Ok(());
     }
     let (began, mut moved) = (Instant::now(), 0);
-    for prefix in keys::small_tables() {
+    for prefix in prefixes {
         loop {
             let rows = next_rows(table, &prefix)?;
             if rows.is_empty() {
@@ -34,7 +44,7 @@ pub fn complete(table: &Table) -> Result<(), StoreError> {
         tracing::info!(records = moved, seconds, "the tables have a new form");
     }
     let done = record::encode(&())?;
-    table.write(vec![(keys::IN_LEAVES.to_vec(), Some(done))])
+    table.write(vec![(marker.to_vec(), Some(done))])
 }
 
 /// The next ones that are not in leaves yet, whole.

@@ -6,6 +6,9 @@
 //!   Tx ─▶ gathered ─▶ frozen ─▶ draining ─▶ leaves in sled
 //!            └────────────┴───── read over ─────┘
 //! ```
+//!
+//! The ranges of blocks stand in leaves too (one by one they took two thirds of sled's pages, and of
+//! what it keeps in memory for each), but are written with their blocks, in one batch.
 
 pub mod draining;
 pub mod gathered;

@@ -4,7 +4,7 @@
 
 use super::super::keys;
 use super::super::long;
-use super::super::table::{failed, Bytes, Table};
+use super::super::table::{failed, let_go, Bytes, Table};
 use super::leaf::{Damaged, Records};
 use super::write::{begin_of, leaf_of};
 use crate::store::error::StoreError;
@@ -128,6 +128,9 @@ impl<'a> Rows<'a> {
                 continue;
             }
             looked += 1;
+            if self.leaves > FIRST {
+                let_go(&tree, &name)?;
+            }
             if to.as_deref().is_some_and(|to| behind >= to) {
                 break;
             }

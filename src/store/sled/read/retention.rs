@@ -2,7 +2,7 @@
 
 use super::super::engine::Engine;
 use super::super::table::Table;
-use super::super::telemetry::directory::BlockRange;
+use super::super::telemetry::directory::{self, BlockRange};
 use super::super::{keys, record, SledStore};
 use crate::model::device::Device;
 use crate::model::ids::{DeviceId, PARTITIONS};
@@ -182,23 +182,15 @@ fn each_block(table: &Table, mut visit: impl FnMut(DeviceId, Listed)) -> Result<
 }
 
 fn each_of(table: &Table, prefix: &[u8], mut visit: impl FnMut(DeviceId, Listed)) -> Result<()> {
-    for row in table.scan(prefix) {
-        let (key, value) = row?;
-        let device = key
-            .get(2..18)
-            .and_then(|id| uuid::Uuid::from_slice(id).ok());
-        // A damaged entry is reported by `decode`.
-        let number = key.last_chunk::<4>().map(|n| u32::from_be_bytes(*n));
-        let block = number.and_then(|number| BlockRange::decode(number, &value).ok());
-        if let (Some(device), Some(block)) = (device, block) {
-            let listed = Listed {
-                min: block.min,
-                max: block.max,
-                rows: u64::from(block.rows),
-                bytes: bytes(&block),
-            };
-            visit(DeviceId(device), listed);
-        }
+    for row in directory::all(table, prefix) {
+        let (device, _, block) = row?;
+        let listed = Listed {
+            min: block.min,
+            max: block.max,
+            rows: u64::from(block.rows),
+            bytes: bytes(&block),
+        };
+        visit(device, listed);
     }
     Ok(())
 }

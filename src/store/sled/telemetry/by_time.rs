@@ -5,7 +5,7 @@
 //! that reach into a range begin at most one width before it, so that the others are not looked at
 //! however many they are.
 
-use super::super::table::{failed, Table};
+use super::super::table::Table;
 use super::super::{keys, record};
 use super::directory::BlockRange;
 use super::runs::place;
@@ -128,12 +128,10 @@ impl Wanted<'_> {
     fn class_from(&self, width: u8) -> Result<Option<u8>> {
         let from = keys::blocks_from(self.device, width, Millis::MIN);
         let device = keys::of_device(b'M', self.device);
-        let found = self.table.tree().range(from..).next().transpose();
-        let key = found.map_err(failed)?.map(|(key, _)| key);
-        let key = key.filter(|key| key.starts_with(&device));
-        Ok(key
-            .and_then(|key| keys::width_and_block(&key))
-            .map(|(width, _)| width))
+        let end = keys::behind(&device).unwrap_or_default();
+        let key = self.table.rows(from..end).keys().next().transpose()?;
+        let found = key.and_then(|key| keys::width_and_block(&key));
+        Ok(found.map(|(width, _)| width))
     }
 
     /// Adds the class's first blocks to `found`; the place from which on others follow.
@@ -144,16 +142,14 @@ impl Wanted<'_> {
         let (first, last) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
         let from = keys::blocks_from(self.device, width, first.saturating_sub_unsigned(most));
         let to = keys::blocks_from(self.device, width, last);
-        let mut rows = self.table.tree().range(from..=after(to));
+        let rows = self.table.rows(from..behind(to));
+        let rows = match self.order {
+            Order::Ascending => rows,
+            Order::Descending => rows.backwards(),
+        };
         let mut count = 0;
-        loop {
-            let row = match self.order {
-                Order::Ascending => rows.next(),
-                Order::Descending => rows.next_back(),
-            };
-            let Some((key, value)) = row.transpose().map_err(failed)? else {
-                return Ok(None);
-            };
+        for row in rows {
+            let (key, value) = row?;
             let Some((_, number)) = keys::width_and_block(&key) else {
                 continue;
             };
@@ -171,6 +167,7 @@ impl Wanted<'_> {
             count += 1;
             found.extend(self.overlapping(number, range));
         }
+        Ok(None)
     }
 
     fn wanted(&self, number: u32, value: &[u8]) -> Option<Listed> {
@@ -186,9 +183,10 @@ impl Wanted<'_> {
     }
 }
 
-/// The end of the keys that begin with `prefix` and a block number.
-fn after(mut prefix: Vec<u8>) -> Vec<u8> {
+/// What comes behind all keys that begin with `prefix` and a block number.
+fn behind(mut prefix: Vec<u8>) -> Vec<u8> {
     prefix.extend_from_slice(&u32::MAX.to_be_bytes());
+    prefix.push(0);
     prefix
 }
 
@@ -221,16 +219,14 @@ pub fn complete(table: &Table) -> Result<()> {
     for prefix in keys::all_block_ranges() {
         let mut rows = table.scan(&prefix).peekable();
         while rows.peek().is_some() {
-            let mut batch = sled::Batch::default();
+            let mut come = Vec::new();
             for row in rows.by_ref().take(ENTERED) {
                 let (key, value) = row?;
-                let come = by_time(&key, &value);
-                come.into_iter().for_each(|key| batch.insert(key, &*value));
+                come.extend(by_time(&key, &value).map(|key| (key, Some(value.to_vec()))));
             }
-            table.tree().apply_batch(batch).map_err(failed)?;
+            table.write(come)?;
         }
     }
     let done = record::encode(&())?;
-    table.tree().insert(keys::BY_TIME, done).map_err(failed)?;
-    Ok(())
+    table.write(vec![(keys::BY_TIME.to_vec(), Some(done))])
 }

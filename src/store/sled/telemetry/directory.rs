@@ -77,12 +77,24 @@ pub fn in_tx(tx: &Tx<'_>, device: DeviceId) -> Result<Vec<(u32, BlockRange)>, St
 
 /// The same, without a transaction.
 pub fn list(table: &Table, device: DeviceId) -> Result<Vec<(u32, BlockRange)>, StoreError> {
-    let mut found = Vec::new();
-    for row in table.scan(&keys::of_device(b'm', device)) {
-        let (key, value) = row?;
-        found.extend(entry(&key, &value));
-    }
-    Ok(found)
+    let rows = all(table, &keys::of_device(b'm', device));
+    rows.map(|row| row.map(|(_, number, range)| (number, range)))
+        .collect()
+}
+
+/// All blocks whose ranges' keys have this prefix, one at a time.
+pub fn all<'a>(
+    table: &'a Table,
+    prefix: &[u8],
+) -> impl Iterator<Item = Result<(DeviceId, u32, BlockRange), StoreError>> + use<'a> {
+    table.scan(prefix).filter_map(|row| {
+        row.map(|(key, value)| {
+            let device = uuid::Uuid::from_slice(key.get(2..18)?).ok()?;
+            let (number, range) = entry(&key, &value)?;
+            Some((DeviceId(device), number, range))
+        })
+        .transpose()
+    })
 }
 
 fn entry(key: &[u8], value: &[u8]) -> Option<(u32, BlockRange)> {

@@ -20,6 +20,10 @@ use std::ops::Range;
 /// What is longer than sled likes is cut into blocks of about this size (see `table`).
 pub const BLOCK: usize = 6 << 10;
 
+/// Bytes that a block is said to take at least when it has as many values as one may have: many
+/// values are not small, however few bytes they take, and would be merged and cut again for ever.
+pub const LEAST: usize = BLOCK / 2;
+
 /// What a seal left to be merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wanted {
@@ -170,10 +174,9 @@ fn put(
         return Ok(());
     };
     let number = state.number();
-    // Many values are not small, however few bytes they take: they would be merged and cut again
-    // for ever. (The same about rows is in `merge`.)
+    // (The same about rows is in `merge`.)
     let is_full = block::is_full(rows, part.rows.clone());
-    let least = if is_full { BLOCK / 2 } else { 0 };
+    let least = if is_full { LEAST } else { 0 };
     let range = BlockRange {
         min,
         max,

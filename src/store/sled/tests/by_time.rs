@@ -1,6 +1,7 @@
 //! Blocks found by time: as many as a look at all of them finds, whatever the ranges.
 
 use super::super::keys;
+use super::super::packed;
 use super::super::table::Table;
 use super::super::telemetry::by_time::{complete, Listed, Wanted};
 use super::super::telemetry::directory::BlockRange;
@@ -156,6 +157,9 @@ fn a_store_of_the_first_version_is_completed_once() {
             .list()
             .unwrap()
     };
+    // They stand alone, and not by time.
+    assert_eq!(find().blocks.len(), 0);
+    packed::complete(&table).unwrap();
     assert_eq!(find().blocks.len(), 0);
     complete(&table).unwrap();
     assert_eq!(find().blocks.len(), 10_000);

@@ -24,7 +24,7 @@ const CREDENTIALS: CredentialsId = CredentialsId(uuid::Uuid::from_u128(3));
 const RPC: RpcId = RpcId(uuid::Uuid::from_u128(4));
 
 /// The format that `write` writes.
-const PRESENT: u8 = 3;
+const PRESENT: u8 = 4;
 
 fn file(format: u8) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/fixtures");
@@ -214,6 +214,11 @@ async fn a_data_directory_of_format_2_is_read_whole_and_written_on() {
 #[tokio::test]
 async fn a_data_directory_of_format_3_is_read_whole_and_written_on() {
     is_read_whole_and_written_on(3).await;
+}
+
+#[tokio::test]
+async fn a_data_directory_of_format_4_is_read_whole_and_written_on() {
+    is_read_whole_and_written_on(4).await;
 }
 
 async fn is_read_whole_and_written_on(format: u8) {

@@ -6,6 +6,7 @@ mod churn;
 mod columns;
 mod compacting;
 mod contract;
+mod counting;
 mod damage;
 mod fixture;
 mod folds;
