@@ -6,6 +6,7 @@ use super::error::ConfigError;
 use super::layer::Layers;
 use super::Config;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// One rule: the key to blame, what must hold, and what to say when it does not.
 struct Rule {
@@ -200,6 +201,11 @@ fn limits(config: &Config) -> Vec<Rule> {
                 || config.store.max_size.0 >= 128 << 20
                     && config.store.max_size.0 / 8 >= config.store.journal_size.0,
             why: "must be 0B (no cap) or at least 128MiB and 8 times store.journal_size: journal and sled need some of it",
+        },
+        Rule {
+            key: "store.stuck_after",
+            holds: config.store.stuck_after.0 >= Duration::from_secs(1),
+            why: "must be at least 1s: a commit takes some time",
         },
         Rule {
             key: "store.path",

@@ -21,6 +21,7 @@ pub struct Config {
     pub retention_slice: usize,
     pub max_size: ByteSize,
     pub compact_above: ByteSize,
+    pub stuck_after: Period,
 }
 
 /// sled's real use of memory runs to four times its setting, and two are open during a compaction.

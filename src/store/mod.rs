@@ -18,6 +18,7 @@ pub mod memory;
 #[cfg(test)]
 pub(crate) mod moments;
 pub mod paging;
+mod pulse;
 pub mod retention;
 pub mod sled;
 pub mod stream;

@@ -38,6 +38,7 @@ pub fn config(path: &Path) -> Config {
         retention_slice: 1000,
         max_size: ByteSize(0),
         compact_above: ByteSize(256 << 20),
+        stuck_after: Period(Duration::from_secs(60)),
     }
 }
 

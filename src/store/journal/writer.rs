@@ -16,11 +16,13 @@ use crate::store::batch::Batch;
 use crate::store::error::StoreError;
 #[cfg(test)]
 use crate::store::moments;
+use crate::store::pulse::Pulse;
 use crate::store::traits::LogSequence;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Encoded bytes of one group commit; more wait for the next.
@@ -59,6 +61,8 @@ struct Shared {
     closed: Mutex<Vec<Closed>>,
     /// Set when the tables stopped following the log; nothing is taken from then on.
     failed: Mutex<Option<StoreError>>,
+    /// Of the writer.
+    pulse: Pulse,
 }
 
 impl Journal {
@@ -80,6 +84,7 @@ impl Journal {
             directory: settings.directory.clone(),
             closed: Mutex::new(closed),
             failed: Mutex::new(None),
+            pulse: Pulse::default(),
         });
         let mut writer = Writer {
             shared: shared.clone(),
@@ -146,6 +151,11 @@ impl Journal {
             return Err(StoreError::Closed);
         }
         self.shared.space.check(0)
+    }
+
+    /// How long the writer has been at one commit, should that be longer than this.
+    pub fn stands(&self, longest: Duration) -> Option<Duration> {
+        self.shared.pulse.stands(longest, Instant::now())
     }
 
     /// Segments that are not written any more, oldest first.
@@ -248,7 +258,8 @@ struct Writer {
 impl Writer {
     fn run(&mut self) {
         while let Some(group) = self.shared.queue.take(GROUP_BYTES) {
-            self.take(group);
+            let shared = self.shared.clone();
+            shared.pulse.during(|| self.take(group));
         }
         if let Some(mut segment) = self.segment.take() {
             if segment.length() == 0 {

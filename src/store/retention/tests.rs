@@ -40,6 +40,7 @@ fn house(retention: Millis, slice: usize, max_size: u64) -> House {
         retention_slice: slice,
         max_size: ByteSize(max_size),
         compact_above: ByteSize(0),
+        stuck_after: Period(Duration::from_secs(60)),
     };
     let keeper = Keeper::new(Arc::new(store.clone()), metrics.clone(), &config);
     House {

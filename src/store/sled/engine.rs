@@ -21,6 +21,7 @@ use crate::model::ids::DeviceId;
 use crate::store::batch::{Batch, Change};
 use crate::store::error::StoreError;
 use crate::store::journal::Apply;
+use crate::store::pulse::Pulse;
 use crate::store::traits::LogSequence;
 use ahash::AHashSet;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -51,6 +52,8 @@ pub struct Engine {
     pub bell: Bell,
     /// Wakes the upkeep thread.
     pub chime: Bell,
+    /// Of the upkeep thread.
+    pub pulse: Pulse,
 }
 
 /// Wakes a thread.
@@ -120,6 +123,7 @@ impl Engine {
             room: None,
             bell: Bell::default(),
             chime: Bell::default(),
+            pulse: Pulse::default(),
         })
     }
 

@@ -55,6 +55,7 @@ use crate::model::units::ByteSize;
 use crate::observability::Metrics;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// An open data directory. Dropping it without [`Log::close`] is as safe as a kill.
@@ -65,6 +66,8 @@ pub struct SledStore {
     parts: Arc<Parts>,
     /// Where reads that take long are done.
     asides: Arc<Asides>,
+    /// See `config.toml`.
+    stuck_after: Duration,
     /// Set by tests: `close` only copies the directory here, as a kill would leave it.
     #[cfg(test)]
     killed_into: Option<std::path::PathBuf>,
@@ -145,6 +148,7 @@ impl SledStore {
             checkpointer,
             parts,
             asides: Arc::new(Asides::start()?),
+            stuck_after: config.stuck_after.0,
             #[cfg(test)]
             killed_into: None,
         })
@@ -152,6 +156,22 @@ impl SledStore {
 
     fn engine(&self) -> &Engine {
         &self.parts.engine
+    }
+
+    /// Errors: what stands still.
+    fn moves(&self) -> Result<(), StoreError> {
+        let (longest, now) = (self.stuck_after, Instant::now());
+        let of_tables = self.engine().pulse.stands(longest, now);
+        let tables = of_tables.map(|taken| ("what is accepted does not reach the tables", taken));
+        let of_journal = self.parts.journal.stands(longest);
+        let journal = of_journal.map(|taken| ("a commit does not end", taken));
+        match journal.or(tables) {
+            None => Ok(()),
+            Some((what, taken)) => Err(StoreError::Io(format!(
+                "{what}, for {} s now",
+                taken.as_secs()
+            ))),
+        }
     }
 }
 
@@ -181,6 +201,7 @@ impl Log for SledStore {
 
     fn health(&self) -> Result<(), StoreError> {
         self.parts.journal.health()?;
+        self.moves()?;
         self.engine().ensure_room()
     }
 

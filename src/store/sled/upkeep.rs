@@ -32,7 +32,7 @@ impl Drop for End<'_> {
 
 fn run(engine: &Engine, stop: &Stop) {
     while !stop.is_asked() {
-        match round(engine) {
+        match engine.pulse.during(|| round(engine)) {
             Ok(true) => {
                 engine.gate.tell(None);
             }

@@ -20,6 +20,7 @@ mod races;
 mod replaying;
 mod retention;
 mod scans;
+mod standstill;
 mod streams;
 mod twins;
 mod walks;
@@ -53,6 +54,7 @@ pub(super) fn config(path: &Path) -> Config {
         retention_slice: 1000,
         max_size: ByteSize(0),
         compact_above: ByteSize(256 << 20),
+        stuck_after: Period(Duration::from_secs(60)),
     }
 }
 
