@@ -32,7 +32,7 @@ const LOOKS: usize = 3;
 /// For whoever walks through the tree. sled looks for pages that it may forget with each 64th look at
 /// one of a 256th of them: a walk, which looks at each page once, would leave 16,384 pages in memory
 /// whatever its cache may take (620 MB of blocks were seen, with a cache of 4 MB). A few looks more
-/// at each record take no time beside the first, and leave a twentieth of that.
+/// at each record take no time beside the first, and leave a tenth of that.
 pub(super) fn let_go(tree: &sled::Tree, key: &[u8]) -> Result<(), StoreError> {
     for _ in 0..LOOKS {
         tree.contains_key(key).map_err(failed)?;
